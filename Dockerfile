@@ -1,0 +1,17 @@
+# The image of gateway, worker and beat: one build, one command each. Runs as a user without rights.
+FROM python:3.13-slim AS build
+WORKDIR /build
+COPY requirements.lock ./
+RUN python -m venv /app/.venv \
+ && /app/.venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY . /app/
+RUN /app/.venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e /app
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --create-home punchcard
+COPY --from=build /app /app
+WORKDIR /app
+USER punchcard
+ENV PATH=/app/.venv/bin:$PATH HOST=0.0.0.0 PUNCHCARD_HOME=/home/punchcard/data
+ENTRYPOINT ["punchcard"]
+CMD ["gateway"]

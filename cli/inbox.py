@@ -1,0 +1,156 @@
+"""The inboxes: what came in, what failed and why; run it again."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+import config
+from cli import output
+from cli.database import database
+from db.models import EventStatus, JobStatus
+from db.transaction import reading, transaction
+from domain import event_view, job_view
+from domain.event_replay import replay, replay_all
+from domain.event_view import EventFilter, EventView
+from domain.job_view import JobView
+from domain.listing import Part
+from worker import clock
+
+events = typer.Typer(help="The inbox of Stripe's events.", no_args_is_help=True)
+jobs = typer.Typer(help="The inbox of commands.", no_args_is_help=True)
+
+# What PostgreSQL's bigint holds.
+MAX_ID = 2**63 - 1
+
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Limit = Annotated[int, typer.Option(min=1, max=200, help="How many at the most.")]
+After = Annotated[
+    int | None, typer.Option(min=1, max=MAX_ID, help="Only those before this id: the last one of the page before.")
+]
+Id = Annotated[int, typer.Argument(min=1, max=MAX_ID)]
+Ids = Annotated[list[int], typer.Argument(min=1, max=MAX_ID, show_default=False)]
+
+
+Status = Annotated[EventStatus | None, typer.Option(case_sensitive=False)]
+Type = Annotated[str | None, typer.Option("--type", help="Such as checkout.session.completed.")]
+Code = Annotated[str | None, typer.Option(help="Why it is not done, such as unknown_product.")]
+
+
+@events.command("list")
+def events_list(  # noqa: PLR0913, PLR0917 - one parameter per option
+    status: Status = None,
+    kind: Type = None,
+    code: Code = None,
+    limit: Limit = 50,
+    after: After = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List events, newest first."""
+    wanted = EventFilter(status=status, type=kind, code=code)
+    with database() as engine, reading(engine) as session:
+        found = event_view.events(session, None, wanted, Part(limit, after))
+    output.show([_event_row(event) for event in found], as_json=as_json, empty="no events")
+
+
+def _event_row(event: EventView) -> dict[str, object]:
+    return {
+        "id": event.id,
+        "received": event.received_at,
+        "organization": event.organization,
+        "type": event.type,
+        "status": event.status.value,
+        "attempts": event.attempts,
+        "next attempt": event.next_attempt_at,
+        "why": f"{event.error_code}: {event.last_error}" if event.last_error else None,
+    }
+
+
+@events.command("show")
+def events_show(event_id: Id) -> None:
+    """Show one event with what was signed."""
+    with database() as engine, reading(engine) as session:
+        event = event_view.find(session, event_id, None)
+        if event is None:
+            raise output.fail(f"there is no event {event_id}")
+        payload = event_view.body(session, event_id).payload
+    for name, value in asdict(event).items():
+        typer.echo(f"{name}: {'' if value is None else value}")
+    try:
+        typer.echo(payload.decode())
+    except UnicodeDecodeError:
+        typer.echo(f"base64: {base64.b64encode(payload).decode()}")
+
+
+@events.command("replay")
+def events_replay(
+    event_ids: Ids = (),  # type: ignore[assignment] # typer gives a list
+    status: Status = None,
+    kind: Type = None,
+    code: Code = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Make events due again, those named or those that a filter means; what was done is not done twice."""
+    wanted = EventFilter(status=status, type=kind, code=code)
+    if bool(event_ids) == (wanted != EventFilter()):
+        raise output.fail("name events by their ids, or by --status, --type and --code", output.USAGE)
+    with database() as engine, transaction(engine) as session:
+        number = _replay_each(session, event_ids) if event_ids else replay_all(session, wanted, None, at=clock.now())
+        if dry_run:
+            session.rollback()
+    if not dry_run:
+        _hint()
+    typer.echo(f"{number} event(s) {'would be due' if dry_run else 'due'}")
+
+
+def _replay_each(session: Session, event_ids: list[int]) -> int:
+    missing = [each for each in event_ids if replay(session, each, None, at=clock.now()) is None]
+    if missing:
+        raise output.fail(f"nothing was replayed: there is no event {', '.join(map(str, missing))}")
+    return len(event_ids)
+
+
+def _hint() -> None:
+    from worker.hints import Hints
+
+    Hints(config.load().broker_url).send("stripe")
+
+
+@jobs.command("list")
+def jobs_list(
+    status: Annotated[JobStatus | None, typer.Option(case_sensitive=False)] = None,
+    kind: Annotated[str | None, typer.Option()] = None,
+    limit: Limit = 50,
+    after: After = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List commands, newest first."""
+    with database() as engine, reading(engine) as session:
+        found = job_view.jobs(session, None, Part(limit, after), status=status, kind=kind)
+    output.show([_job_row(job) for job in found], as_json=as_json, empty="no jobs")
+
+
+def _job_row(job: JobView) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "accepted": job.accepted_at,
+        "kind": job.kind,
+        "status": job.status.value,
+        "attempts": job.attempts,
+        "why": job.last_error,
+    }
+
+
+@jobs.command("show")
+def jobs_show(job_id: Id) -> None:
+    """Show one command and its outcome."""
+    with database() as engine, reading(engine) as session:
+        job = job_view.find(session, job_id, organization_id=None, student_id=None)
+    if job is None:
+        raise output.fail(f"there is no job {job_id}")
+    for name, value in asdict(job).items():
+        typer.echo(f"{name}: {'' if value is None else value}")

@@ -1,0 +1,206 @@
+"""`punchcard up`: the whole stack in one command, on embedded servers or on the ones that are set."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import http.client
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import typer
+from sqlalchemy.exc import OperationalError
+
+import config
+from cli.demo import seed
+from cli.embedded.broker import EmbeddedBroker
+from cli.embedded.environment import generated_secrets, published
+from cli.embedded.postgres import EmbeddedPostgres
+from cli.embedded.process import StartError
+from cli.embedded.server import EmbeddedServer
+from cli.supervisor import Child, Supervisor
+from cli.token import mint
+from config import ConfigError, Settings
+from db import schema
+from worker import log
+
+# What sends waits for others, and must not make what books and fulfils wait with it.
+PROCESSES = {
+    "gateway": ("gateway",),
+    "worker": ("worker", "--queues", "stripe,bookings"),
+    "worker for mail and the clock": ("worker", "--queues", "notifications,maintenance", "--concurrency", "1"),
+    "beat": ("beat",),
+}
+READY_PATIENCE = 60.0
+INTERRUPTED = 130
+# Let the settings be checked before the embedded servers, whose URLs they need, are started.
+PLACEHOLDERS = {"DATABASE_URL": "postgresql:///", "BROKER_URL": "redis://127.0.0.1"}
+PUBLISHED = ("DATABASE_URL", "BROKER_URL", "HOST", "PORT")
+DEMO_ORGANIZATION = "lumen"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "lumen-explorer-5.json"
+
+
+def up(*, port: int | None, demo: bool) -> int:
+    """Start everything, say where it is, and stay until Ctrl-C; return the exit code."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
+    try:
+        with ExitStack() as stack:
+            return _run(stack, _environment(port), demo=demo)
+    except StartError as error:
+        typer.echo(f"punchcard: {error}", err=True)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(stack: ExitStack, environ: Mapping[str, str], *, demo: bool) -> int:
+    home = config.home_folder(environ)
+    stack.enter_context(_only_one(home))
+    environ = {**_secrets(home, environ), **environ}
+    settings = config.load({**PLACEHOLDERS, **environ})
+    _check_address(settings.host, settings.port)
+    servers = _start_servers(stack, home, environ)
+    environ = {**environ, **_addresses(settings), **{name: server.url for name, server in servers.items()}}
+    _fill(environ["DATABASE_URL"], demo=demo)
+    if "DATABASE_URL" in servers:
+        stack.enter_context(published(home, {name: environ[name] for name in PUBLISHED}))
+    log.configure(level=settings.log_level, form=settings.log_format)
+    supervisor = stack.enter_context(Supervisor(_children(environ), servers.values()))
+    if _wait_until_ready(supervisor, settings):
+        # Tokens for everybody to read are for a stack that serves nobody yet.
+        _welcome(settings, secret=settings.jwt_secret if demo or "DATABASE_URL" in servers else None)
+        supervisor.watch()
+    return 0
+
+
+def _environment(port: int | None) -> dict[str, str]:
+    """Return the environment without what is empty, which counts as not set."""
+    log_format = "console" if sys.stderr.isatty() else "json"
+    given = {name: value for name, value in os.environ.items() if value}
+    return {"LOG_FORMAT": log_format, **given, **({} if port is None else {"PORT": str(port)})}
+
+
+def _secrets(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    return generated_secrets(home, environ) if config.uses_embedded(environ) else {}
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    return {"HOST": settings.host, "PORT": str(settings.port), "PUNCHCARD_HOME": str(settings.home)}
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Hold the folder: two stacks on the same data would fight."""
+    try:
+        lock = _lock_file(home)
+    except OSError as error:
+        message = f"PUNCHCARD_HOME {home} cannot be used ({error.strerror}): set it to another folder"
+        raise ConfigError(message) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"another `punchcard up` runs on {home}: stop it, or set another PUNCHCARD_HOME"
+            raise ConfigError(message) from error
+        yield
+
+
+def _lock_file(home: Path) -> IO[str]:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (home / "lock").open("a")
+    # Root may open anybody's, and would leave files there that the owner cannot read.
+    if os.fstat(lock.fileno()).st_uid != os.geteuid():
+        raise PermissionError(errno.EACCES, "another user made it")
+    return lock
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        message = f"the address {host}:{port} {reason}: choose another with --port, PORT or HOST"
+        raise ConfigError(message) from error
+
+
+def _start_servers(stack: ExitStack, home: Path, environ: Mapping[str, str]) -> dict[str, EmbeddedServer]:
+    """Start an embedded server for each URL that is not set; the last one started is the first to stop."""
+    servers: dict[str, EmbeddedServer] = {}
+    if "DATABASE_URL" not in environ:
+        servers["DATABASE_URL"] = stack.enter_context(EmbeddedPostgres(home / "postgres"))
+    if "BROKER_URL" not in environ:
+        servers["BROKER_URL"] = stack.enter_context(EmbeddedBroker(home / "broker"))
+    return servers
+
+
+def _fill(database_url: str, *, demo: bool) -> None:
+    try:
+        schema.upgrade(database_url)
+    except OperationalError as error:
+        reason = str(error.orig).splitlines()[0]
+        message = f"the database could not be migrated: {reason}"
+        raise StartError(message) from error
+    if demo:
+        seed(database_url)
+
+
+def _children(environ: Mapping[str, str]) -> list[Child]:
+    return [Child(name, [str(_command()), *arguments], environ) for name, arguments in PROCESSES.items()]
+
+
+def _command() -> Path:
+    return Path(sys.executable).with_name("punchcard")
+
+
+def _wait_until_ready(supervisor: Supervisor, settings: Settings) -> bool:
+    """Wait until the gateway serves; say whether it does, or we were asked to stop before."""
+    ready = partial(_is_ready, settings.host, settings.port)
+    if not supervisor.watch(ready, patience=READY_PATIENCE) and not supervisor.asked_to_stop:
+        message = (
+            f"GET {_base_url(settings)}/readyz was not 200 within {READY_PATIENCE:.0f} s: "
+            f"see the messages above and the logs in {settings.home}"
+        )
+        raise StartError(message)
+    return not supervisor.asked_to_stop
+
+
+def _is_ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _welcome(settings: Settings, *, secret: str | None) -> None:
+    url = _base_url(settings)
+    typer.echo(f"ready {url}")
+    if secret is None:
+        return
+    student = mint(secret, org=DEMO_ORGANIZATION, role="student", sub="demo-student")
+    staff = mint(secret, org=DEMO_ORGANIZATION, role="staff", sub="demo-staff")
+    typer.echo(f"\nstudent token: {student}\nstaff token: {staff}")
+    typer.echo(f"\nSend a signed test purchase:\n  {_short(_command())} stripe send {_short(EXAMPLE)}")
+    typer.echo(f'See what it bought:\n  curl -s {url}/api/students/me/packages -H "Authorization: Bearer {student}"')
+
+
+def _base_url(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

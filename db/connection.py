@@ -1,0 +1,49 @@
+"""How connections to PostgreSQL are made: time limits, keepalives, pools."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, create_engine
+
+# Each limit is shorter than the one around it: lock < statement < task (60 s) < lease (120 s).
+LOCK_TIMEOUT_MS = 2_000
+STATEMENT_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_MS = 15_000
+CONNECT_TIMEOUT_S = 3
+
+
+def connect_arguments(name: str) -> dict[str, str | int]:
+    """Return libpq's parameters for a connection that cannot hang for ever."""
+    limits = {
+        "lock_timeout": LOCK_TIMEOUT_MS,
+        "statement_timeout": STATEMENT_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,
+        "TimeZone": "UTC",
+    }
+    return {
+        "application_name": f"punchcard-{name}",
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": STATEMENT_TIMEOUT_MS + 2_000,
+        "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
+    }
+
+
+def driver_url(url: str) -> str:
+    """Return a postgresql:// URL in the form that SQLAlchemy reads for psycopg."""
+    return "postgresql+psycopg://" + url.partition("://")[2]
+
+
+def build_engine(url: str, *, name: str, size: int = 5) -> Engine:
+    """Return an engine; a request waits at most a second for one of its `size` connections."""
+    return create_engine(
+        driver_url(url),
+        connect_args=connect_arguments(name),
+        pool_pre_ping=True,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=1,
+        # An error's text goes into logs; what a student typed does not.
+        hide_parameters=True,
+    )

@@ -1,0 +1,56 @@
+"""All tables; importing this module is knowing them all."""
+
+from db.models.base import Base, DeliveryStatus
+from db.models.booking import Booking, BookingStatus, BookingType, PaymentType
+from db.models.inbox import EventStatus, Job, JobStatus, StripeEvent
+from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentStatus
+from db.models.organization import Organization
+from db.models.outbox import DomainEvent, Notification
+from db.models.package import PackageUse, StudentPackage, StudentPackageAllowance, UseKind
+from db.models.periodic_run import Drain, PeriodicRun
+from db.models.product import (
+    CREDIT_UNITS,
+    PackageAllowance,
+    Product,
+    ProductType,
+    ServiceType,
+    StripePrice,
+    ValidityStart,
+)
+from db.models.student import StripeCustomer, Student
+
+__all__ = [
+    "CREDIT_UNITS",
+    "Base",
+    "Booking",
+    "BookingStatus",
+    "BookingType",
+    "DeliveryStatus",
+    "DisputeStatus",
+    "DomainEvent",
+    "Drain",
+    "EventStatus",
+    "Job",
+    "JobStatus",
+    "Notification",
+    "Order",
+    "OrderStatus",
+    "Organization",
+    "PackageAllowance",
+    "PackageUse",
+    "Payment",
+    "PaymentStatus",
+    "PaymentType",
+    "PeriodicRun",
+    "Product",
+    "ProductType",
+    "ServiceType",
+    "StripeCustomer",
+    "StripeEvent",
+    "StripePrice",
+    "Student",
+    "StudentPackage",
+    "StudentPackageAllowance",
+    "UseKind",
+    "ValidityStart",
+]

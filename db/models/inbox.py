@@ -1,0 +1,86 @@
+"""The two inboxes: every verified webhook and every accepted command is a row before anything else."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, InboxMixin, choice, due_index, identity, reference
+
+
+class EventStatus(StrEnum):
+    """Where a stored event stands; FAILED is parked until a person or a new catalog mends it."""
+
+    RECEIVED = "RECEIVED"
+    PROCESSED = "PROCESSED"
+    IGNORED = "IGNORED"
+    FAILED = "FAILED"
+    QUARANTINED = "QUARANTINED"
+
+
+class StripeEvent(InboxMixin, Base):
+    """A verified webhook, with the exact bytes that were signed.
+
+    Unique (`scope`, `event_id`): stored once, however often it is delivered. The scope is the
+    organization whose secret signed it, 0 for the platform's: nobody can take another's event id.
+    `waits_for` names what would bring it back: `payment:pi_…` (a purchase not seen yet) or
+    `product:CODE` (a code the catalog does not know yet).
+    """
+
+    __tablename__ = "stripe_events"
+    __table_args__ = (
+        UniqueConstraint("scope", "event_id"),
+        due_index("stripe_events", "RECEIVED"),
+        Index("ix_stripe_events_list", "organization_id", "id"),
+        Index("ix_stripe_events_waits_for", "waits_for", postgresql_where="waits_for IS NOT NULL"),
+        Index("ix_stripe_events_trouble", "status", "id", postgresql_where="status IN ('FAILED', 'QUARANTINED')"),
+        CheckConstraint("status = 'RECEIVED' OR finished_at IS NOT NULL", name="finished_has_time"),
+        CheckConstraint("status NOT IN ('FAILED', 'QUARANTINED') OR error_code IS NOT NULL", name="parked_has_reason"),
+    )
+
+    id: Mapped[int] = identity()
+    scope: Mapped[int]
+    event_id: Mapped[str]
+    organization_id: Mapped[int | None] = reference("organizations", nullable=True)
+    type: Mapped[str]
+    livemode: Mapped[bool | None]
+    account: Mapped[str | None]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    line_items: Mapped[dict[str, Any] | None]
+    asks: Mapped[int] = mapped_column(server_default="0")
+    waits_for: Mapped[str | None]
+    status: Mapped[EventStatus] = mapped_column(choice(EventStatus, "status_known"), server_default="RECEIVED")
+
+
+class JobStatus(StrEnum):
+    """Where a command stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+class Job(InboxMixin, Base):
+    """An accepted command; `result` or `problem` is what it ended in, `http_status` how it is answered."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        due_index("jobs", "QUEUED"),
+        Index("ix_jobs_list", "organization_id", "id"),
+        CheckConstraint("(status = 'SUCCEEDED') = (result IS NOT NULL)", name="success_has_result"),
+        CheckConstraint("(status = 'FAILED') = (problem IS NOT NULL)", name="failure_has_problem"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int] = reference("organizations")
+    student_id: Mapped[int | None] = reference("students", index=True, nullable=True)
+    kind: Mapped[str]
+    request: Mapped[dict[str, Any]]
+    status: Mapped[JobStatus] = mapped_column(choice(JobStatus, "status_known"), server_default="QUEUED")
+    result: Mapped[dict[str, Any] | None]
+    problem: Mapped[dict[str, Any] | None]
+    http_status: Mapped[int | None]

@@ -1,0 +1,104 @@
+"""Money in: what Stripe says about a payment, and the order that it pays."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from db.models.base import Base, choice, identity, not_negative, owned, reference, same_owner
+from db.models.product import Product, ProductType
+
+
+class PaymentStatus(StrEnum):
+    """How far a payment got; of several facts the later in this list wins, whatever came first."""
+
+    PENDING = "PENDING"
+    EXPIRED = "EXPIRED"
+    FAILED = "FAILED"
+    SUCCEEDED = "SUCCEEDED"
+
+
+class OrderStatus(StrEnum):
+    """Where a purchase stands."""
+
+    PENDING = "PENDING"
+    PAID = "PAID"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+
+
+class DisputeStatus(StrEnum):
+    """What a dispute did to the money; inquiries move none and are not recorded here."""
+
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
+class Payment(Base):
+    """What Stripe says about one PaymentIntent, or a free Checkout.
+
+    Unique (organization, `stripe_key`) is the guard of the whole system: one payment, one fulfilment.
+    The key is the PaymentIntent's id, for a free Checkout its own. `facts` holds what each of Stripe's
+    objects said of the purchase, by source; everything else about it is computed from their set.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        # The key first: an event that names no organization looks it up by the key alone.
+        UniqueConstraint("stripe_key", "organization_id"),
+        Index("ix_payments_customer", "stripe_customer_id", postgresql_where="stripe_customer_id IS NOT NULL"),
+        not_negative("amount_received"),
+        CheckConstraint("amount_refunded BETWEEN 0 AND amount_received", name="refund_within_payment"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int] = reference("organizations")
+    stripe_key: Mapped[str]
+    status: Mapped[PaymentStatus] = mapped_column(choice(PaymentStatus, "status_known"))
+    facts: Mapped[dict[str, Any]]
+    amount_received: Mapped[int]
+    currency: Mapped[str]
+    amount_refunded: Mapped[int] = mapped_column(server_default="0")
+    dispute_status: Mapped[DisputeStatus | None] = mapped_column(choice(DisputeStatus, "dispute_status_known"))
+    stripe_customer_id: Mapped[str | None]
+    received_at: Mapped[datetime]
+
+
+class Order(Base):
+    """The purchase record; there is no parent booking.
+
+    Unique `payment_id`: a payment pays one order. `product_id` is null for a cart of several
+    products, which stand on its packages. Money is in minor units of `currency`.
+    """
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        Index("ix_orders_student", "student_id", "id"),
+        owned(),
+        same_owner("students", "student_id"),
+        not_negative("list_price"),
+        not_negative("paid"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int]
+    student_id: Mapped[int]
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), unique=True)
+    product_id: Mapped[int | None] = reference("products", nullable=True)
+    order_type: Mapped[ProductType] = mapped_column(choice(ProductType, "order_type_known"))
+    status: Mapped[OrderStatus] = mapped_column(choice(OrderStatus, "status_known"))
+    list_price: Mapped[int]
+    paid: Mapped[int]
+    currency: Mapped[str]
+    price_mismatch: Mapped[bool] = mapped_column(server_default="false")
+    package_metadata: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    product: Mapped[Product | None] = relationship()

@@ -1,0 +1,35 @@
+"""The tenant: a studio or a school."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, identity, not_negative
+
+
+class Organization(Base):
+    """One studio or school; every row of business data belongs to one.
+
+    Unique `slug`: it names the organization in URLs and tokens. Unique `stripe_account_id`: an event
+    of a connected account belongs to one organization at most.
+    """
+
+    __tablename__ = "organizations"
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug_form"),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
+        not_negative("credit_price"),
+    )
+
+    id: Mapped[int] = identity()
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    timezone: Mapped[str]
+    currency: Mapped[str]
+    credit_price: Mapped[int]
+    stripe_account_id: Mapped[str | None] = mapped_column(unique=True)
+    email_sender: Mapped[str | None]
+    created_at: Mapped[datetime]

@@ -1,0 +1,68 @@
+"""The two outboxes: every e-mail and every published event is a row of the transaction it tells of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import (
+    Base,
+    DeliveryStatus,
+    OutboxMixin,
+    choice,
+    due_index,
+    identity,
+    parked_index,
+    reference,
+    same_owner,
+)
+
+
+class Notification(OutboxMixin, Base):
+    """An e-mail to be sent: its kind and the ids it tells of, never its text.
+
+    Unique (organization, kind, `dedupe_key`): the same fact is told once.
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "kind", "dedupe_key"),
+        due_index("notifications", "PENDING"),
+        Index("ix_notifications_unsent", "student_id", postgresql_where="status IN ('PARKED', 'VOID')"),
+        parked_index("notifications"),
+        same_owner("students", "student_id"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int]
+    student_id: Mapped[int]
+    kind: Mapped[str]
+    dedupe_key: Mapped[str]
+    order_id: Mapped[int | None] = reference("orders", index=True, nullable=True)
+    status: Mapped[DeliveryStatus] = mapped_column(choice(DeliveryStatus, "status_known"), server_default="PENDING")
+
+
+class DomainEvent(OutboxMixin, Base):
+    """An event to be published as a CloudEvent; `message_id` is its id, however often it is sent.
+
+    Unique (student, `sequence`): consumers order a student's events by it.
+    """
+
+    __tablename__ = "domain_events"
+    __table_args__ = (
+        UniqueConstraint("student_id", "sequence"),
+        due_index("domain_events", "PENDING"),
+        parked_index("domain_events"),
+        same_owner("students", "student_id"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int]
+    student_id: Mapped[int]
+    type: Mapped[str]
+    subject: Mapped[str]
+    sequence: Mapped[int]
+    data: Mapped[dict[str, Any]]
+    status: Mapped[DeliveryStatus] = mapped_column(choice(DeliveryStatus, "status_known"), server_default="PENDING")

@@ -1,0 +1,117 @@
+"""What a student holds: packages as sold, their allowances, and the ledger of their use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Index, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from db.models.base import Base, choice, identity, not_negative, owned, positive, reference, same_owner
+from db.models.order import Order
+from db.models.product import UNIT_CHECK, ServiceType, ValidityStart
+
+
+class UseKind(StrEnum):
+    """Why a line stands on the ledger."""
+
+    SPEND = "SPEND"
+    RETURN = "RETURN"
+    BONUS = "BONUS"
+    TAKEN_BACK = "TAKEN_BACK"
+    ADJUST = "ADJUST"
+
+
+class StudentPackage(Base):
+    """A package as it was sold, whatever became of the product since.
+
+    Unique (order, line, unit): each unit bought is one package, once. The status is derived, see
+    `domain.package.status`. `expires_at` is the exclusive instant of a local midnight; null until the first
+    use where the validity starts there.
+    """
+
+    __tablename__ = "student_packages"
+    __table_args__ = (
+        UniqueConstraint("order_id", "line", "unit"),
+        Index("ix_student_packages_student", "student_id", "id"),
+        owned(),
+        same_owner("orders", "order_id"),
+        CheckConstraint("(all_access_starts_at IS NULL) = (all_access_expires_at IS NULL)", name="all_access_whole"),
+        CheckConstraint("all_access_starts_at < all_access_expires_at", name="all_access_window"),
+        CheckConstraint("starts_at < expires_at", name="validity_window"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int]
+    student_id: Mapped[int] = reference("students")
+    order_id: Mapped[int]
+    product_id: Mapped[int] = reference("products")
+    line: Mapped[int] = mapped_column(SmallInteger)
+    unit: Mapped[int] = mapped_column(SmallInteger)
+    product_code: Mapped[str]
+    name: Mapped[str]
+    bundle_description: Mapped[str]
+    validity_days: Mapped[int]
+    validity_starts: Mapped[ValidityStart] = mapped_column(choice(ValidityStart, "validity_starts_known"))
+    purchased_at: Mapped[datetime]
+    starts_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    all_access_starts_at: Mapped[datetime | None]
+    all_access_expires_at: Mapped[datetime | None]
+    friend_pass_expires_at: Mapped[datetime | None]
+    elite_badge: Mapped[bool] = mapped_column(server_default="false")
+
+    order: Mapped[Order] = relationship()
+    allowances: Mapped[list[StudentPackageAllowance]] = relationship(order_by="StudentPackageAllowance.position")
+
+
+class StudentPackageAllowance(Base):
+    """One line of a package as sold, with a balance of its own: credits minus the sum of its ledger."""
+
+    __tablename__ = "student_package_allowances"
+    __table_args__ = (
+        UniqueConstraint("student_package_id", "position"),
+        same_owner("student_packages", "student_package_id"),
+        positive("credits"),
+        positive("weight"),
+        not_negative("teacher_tier"),
+        CheckConstraint(UNIT_CHECK, name="unit_known"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int]
+    student_package_id: Mapped[int]
+    position: Mapped[int] = mapped_column(SmallInteger)
+    service_type: Mapped[ServiceType] = mapped_column(choice(ServiceType, "service_type_known"))
+    teacher_tier: Mapped[int] = mapped_column(SmallInteger)
+    credits: Mapped[int]
+    credit_unit_minutes: Mapped[int] = mapped_column(SmallInteger)
+    weight: Mapped[int | None]
+
+
+class PackageUse(Base):
+    """One line of the ledger, append-only; positive credits are used up, negative ones come back.
+
+    The sign follows from the kind, and the database insists on it. The covering index answers a
+    balance without touching the table.
+    """
+
+    __tablename__ = "package_uses"
+    __table_args__ = (
+        CheckConstraint(
+            "CASE kind WHEN 'SPEND' THEN credits > 0 WHEN 'TAKEN_BACK' THEN credits > 0"
+            " WHEN 'RETURN' THEN credits < 0 WHEN 'BONUS' THEN credits < 0 ELSE credits <> 0 END",
+            name="sign_follows_kind",
+        ),
+        Index("ix_package_uses_balance", "allowance_id", postgresql_include=["credits"]),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int] = reference("organizations")
+    allowance_id: Mapped[int] = reference("student_package_allowances")
+    kind: Mapped[UseKind] = mapped_column(choice(UseKind, "kind_known"))
+    credits: Mapped[int]
+    booking_id: Mapped[int | None] = reference("bookings", index=True, nullable=True)
+    reason: Mapped[str | None]
+    created_at: Mapped[datetime]

@@ -1,0 +1,124 @@
+"""What can be bought: products, their Stripe prices, and the lines of a bundle."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from db.models.base import Base, choice, identity, not_negative, positive, reference
+
+
+class ProductType(StrEnum):
+    """What a product is."""
+
+    PACKAGE = "PACKAGE"
+    COURSE = "COURSE"
+
+
+class ServiceType(StrEnum):
+    """What a credit pays for."""
+
+    PRIVATE = "PRIVATE"
+    GROUP = "GROUP"
+    COURSE = "COURSE"
+
+
+class ValidityStart(StrEnum):
+    """When the days of a package begin to count."""
+
+    PURCHASE = "PURCHASE"
+    FIRST_USE = "FIRST_USE"
+
+
+# The units in which a credit can be counted, in minutes.
+CREDIT_UNITS = (15, 30, 45, 60)
+UNIT_CHECK = f"credit_unit_minutes IN {CREDIT_UNITS}"
+
+
+class Product(Base):
+    """A package or a course on sale.
+
+    Unique (organization, `code`): the code is what Stripe's metadata names. Unique Stripe product id:
+    one Stripe product means one thing. `deleted_at` takes it off sale; what was sold keeps its snapshot.
+    A product that is scheduled later names the service and minutes of its drafts, and the tier of the teacher.
+    """
+
+    __tablename__ = "products"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "code"),
+        UniqueConstraint("organization_id", "stripe_product_id"),
+        not_negative("price"),
+        positive("validity_days"),
+        positive("all_access_days"),
+        positive("friend_pass_days"),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
+        CheckConstraint("(draft_service_type IS NULL) = (draft_minutes IS NULL)", name="draft_complete"),
+        CheckConstraint("draft_minutes > 0", name="draft_minutes_positive"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int] = reference("organizations")
+    code: Mapped[str]
+    name: Mapped[str]
+    product_type: Mapped[ProductType] = mapped_column(choice(ProductType, "product_type_known"))
+    price: Mapped[int]
+    currency: Mapped[str]
+    validity_days: Mapped[int]
+    validity_starts: Mapped[ValidityStart] = mapped_column(choice(ValidityStart, "validity_starts_known"))
+    bundle_description: Mapped[str | None]
+    all_access_days: Mapped[int | None]
+    friend_pass_days: Mapped[int | None]
+    elite_badge: Mapped[bool] = mapped_column(server_default="false")
+    draft_service_type: Mapped[ServiceType | None] = mapped_column(choice(ServiceType, "draft_service_type_known"))
+    draft_minutes: Mapped[int | None] = mapped_column(SmallInteger)
+    draft_teacher_tier: Mapped[int | None] = mapped_column(SmallInteger)
+    stripe_product_id: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(server_default="true")
+    created_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+    allowances: Mapped[list[PackageAllowance]] = relationship(
+        order_by="PackageAllowance.position", cascade="all, delete-orphan"
+    )
+    prices: Mapped[list[StripePrice]] = relationship(cascade="all, delete-orphan")
+
+
+class StripePrice(Base):
+    """A Stripe price that sells a product, today's and those it had: a late payment names an old one."""
+
+    __tablename__ = "stripe_prices"
+    __table_args__ = (PrimaryKeyConstraint("organization_id", "stripe_price_id"),)
+
+    organization_id: Mapped[int] = reference("organizations")
+    stripe_price_id: Mapped[str]
+    product_id: Mapped[int] = reference("products", index=True)
+
+
+class PackageAllowance(Base):
+    """One line of a bundle: credits of one service type, for teachers up to a tier (0 = any).
+
+    Unique over what the credits are good for: two lines alike would be one line. `weight` is the
+    line's share of the price per credit; null shares it equally.
+    """
+
+    __tablename__ = "package_allowances"
+    __table_args__ = (
+        UniqueConstraint("product_id", "service_type", "teacher_tier", "credit_unit_minutes"),
+        UniqueConstraint("product_id", "position"),
+        positive("credits"),
+        positive("weight"),
+        not_negative("teacher_tier"),
+        CheckConstraint(UNIT_CHECK, name="unit_known"),
+    )
+
+    id: Mapped[int] = identity()
+    product_id: Mapped[int] = reference("products")
+    position: Mapped[int] = mapped_column(SmallInteger)
+    service_type: Mapped[ServiceType] = mapped_column(choice(ServiceType, "service_type_known"))
+    teacher_tier: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    credits: Mapped[int]
+    credit_unit_minutes: Mapped[int] = mapped_column(SmallInteger)
+    weight: Mapped[int | None]

@@ -1,0 +1,57 @@
+"""The person who buys and books, and the Stripe customers that stand for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, identity, owned, reference, same_owner
+
+
+class Student(Base):
+    """A student of one organization.
+
+    Unique (organization, `external_id`): the frontend's own id names one student. A student without
+    one is known by e-mail only, and there the e-mail is unique, so that two purchases made at the
+    same moment cannot create the same guest twice; students with an id may share an e-mail.
+    `event_sequence` numbers the student's domain events; the flags are kept by fulfilment and tasks.
+    """
+
+    __tablename__ = "students"
+    __table_args__ = (UniqueConstraint("organization_id", "external_id"), owned())
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int] = reference("organizations")
+    external_id: Mapped[str | None]
+    email: Mapped[str | None]
+    name: Mapped[str | None]
+    is_elite_member: Mapped[bool] = mapped_column(server_default="false")
+    has_all_access: Mapped[bool] = mapped_column(server_default="false")
+    all_access_expires_at: Mapped[datetime | None]
+    event_sequence: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime]
+
+
+Index(
+    "uq_students_guest_email",
+    Student.organization_id,
+    func.lower(Student.email),
+    unique=True,
+    postgresql_where=Student.external_id.is_(None) & Student.email.is_not(None),
+)
+
+
+class StripeCustomer(Base):
+    """Which student a Stripe customer stands for; the primary key keeps it to one per organization."""
+
+    __tablename__ = "stripe_customers"
+    __table_args__ = (
+        PrimaryKeyConstraint("stripe_customer_id", "organization_id"),
+        same_owner("students", "student_id"),
+    )
+
+    organization_id: Mapped[int]
+    stripe_customer_id: Mapped[str]
+    student_id: Mapped[int] = mapped_column(index=True)

@@ -1,0 +1,1 @@
+"""The rules. Plain Python and SQL; knows no HTTP, queue, Stripe, environment or clock."""

@@ -1,0 +1,56 @@
+"""What a student booked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.models import Booking, BookingStatus, BookingType, PaymentType
+from domain.listing import Part, newest_first
+
+
+@dataclass(frozen=True, slots=True)
+class BookingView:
+    """A booking as its student sees it; a draft has no times."""
+
+    id: int
+    status: BookingStatus
+    booking_type: BookingType
+    payment_type: PaymentType
+    credits_used: int
+    start_at: datetime | None
+    end_at: datetime | None
+    student_package_id: int | None
+    order_id: int | None
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+def bookings(
+    session: Session, organization_id: int, student_id: int, part: Part, *, status: BookingStatus | None = None
+) -> list[BookingView]:
+    """Return a student's bookings, newest first; of one status, if one is named."""
+    booked = select(Booking).where(Booking.organization_id == organization_id, Booking.student_id == student_id)
+    if status is not None:
+        booked = booked.where(Booking.status == status)
+    return [_view(booking) for booking in session.scalars(newest_first(booked, Booking.id, part))]
+
+
+def _view(booking: Booking) -> BookingView:
+    return BookingView(
+        id=booking.id,
+        status=booking.status,
+        booking_type=booking.booking_type,
+        payment_type=booking.payment_type,
+        credits_used=booking.credits_used,
+        start_at=booking.start_at,
+        end_at=booking.end_at,
+        student_package_id=booking.student_package_id,
+        order_id=booking.order_id,
+        metadata=booking.details,
+        created_at=booking.created_at,
+    )

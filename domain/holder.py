@@ -1,0 +1,85 @@
+"""Students while something is granted to them: locked, with what they hold that matters for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from db.transaction import fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A student; `all_access_until` is the end of the last pass, where one is running or to come."""
+
+    id: int
+    external_id: str | None
+    has_email: bool
+    event_sequence: int
+    all_access_until: datetime | None
+
+
+LOCK = """
+SELECT id, external_id, email IS NOT NULL AS has_email, event_sequence
+  FROM students WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
+"""
+
+HELD = "FROM student_packages k JOIN orders o ON o.id = k.order_id LEFT JOIN payments p ON p.id = o.payment_id"
+# A package whose payment went back wholly, or whose dispute was lost, is revoked and gives nothing.
+STANDS = """(p.id IS NULL OR (p.dispute_status IS DISTINCT FROM 'LOST'
+             AND NOT (p.amount_received > 0 AND p.amount_refunded >= p.amount_received)))"""
+# While a dispute is open it is suspended, and lends no badge and no pass.
+LIVE = f"{STANDS} AND p.dispute_status IS DISTINCT FROM 'OPEN'"
+BADGE = "k.elite_badge AND (k.expires_at IS NULL OR k.expires_at > %(at)s)"
+RUNNING = "k.all_access_starts_at <= %(at)s AND k.all_access_expires_at > %(at)s"
+
+PASSES = f"""
+SELECT k.student_id, max(k.all_access_expires_at) AS until {HELD}
+ WHERE k.student_id = ANY(%(ids)s) AND {STANDS} AND k.all_access_expires_at > %(at)s GROUP BY 1
+"""
+
+REFRESH = f"""
+WITH live AS (
+  SELECT k.student_id, bool_or({BADGE}) AS elite, bool_or({RUNNING}) AS pass_now,
+         max(k.all_access_expires_at) FILTER (WHERE k.all_access_expires_at > %(at)s) AS pass_until
+  {HELD} WHERE k.student_id = ANY(%(ids)s) AND {LIVE} GROUP BY k.student_id)
+UPDATE students s
+   SET is_elite_member = coalesce(live.elite, false), has_all_access = coalesce(live.pass_now, false),
+       all_access_expires_at = live.pass_until
+  FROM unnest(%(ids)s::bigint[]) AS wanted (id) LEFT JOIN live ON live.student_id = wanted.id
+ WHERE s.id = wanted.id
+   AND (s.is_elite_member, s.has_all_access, s.all_access_expires_at) IS DISTINCT FROM
+       (coalesce(live.elite, false), coalesce(live.pass_now, false), live.pass_until)
+"""  # noqa: S608 - our own text
+
+STALE = f"""
+SELECT s.id FROM students s
+ WHERE s.id > %(after)s
+   AND (s.all_access_expires_at <= %(at)s
+        OR (s.is_elite_member AND NOT EXISTS (SELECT 1 {HELD} WHERE k.student_id = s.id AND {LIVE} AND {BADGE}))
+        OR (s.all_access_expires_at > %(at)s
+            AND s.has_all_access <> EXISTS (SELECT 1 {HELD} WHERE k.student_id = s.id AND {LIVE} AND {RUNNING})))
+ ORDER BY s.id LIMIT 1000 FOR NO KEY UPDATE OF s SKIP LOCKED
+"""  # noqa: S608 - our own text
+
+
+def lock_holders(session: Session, ids: Collection[int], *, at: datetime) -> dict[int, Holder]:
+    """Lock students in the order of their ids, then read what they hold."""
+    wanted = list(ids)
+    rows = fetch(session, LOCK, ids=wanted)
+    passes = {row["student_id"]: row["until"] for row in fetch(session, PASSES, ids=wanted, at=at)}
+    return {row["id"]: Holder(**row, all_access_until=passes.get(row["id"])) for row in rows}
+
+
+def refresh_flags(session: Session, ids: Collection[int], *, at: datetime) -> None:
+    """Compute the flags of students anew from what they hold at an instant."""
+    if ids:
+        fetch(session, REFRESH, ids=list(ids), at=at)
+
+
+def stale_holders(session: Session, *, after: int, at: datetime) -> list[int]:
+    """Lock some of the students beyond an id whose flags time has made untrue; return their ids, lowest first."""
+    return [row["id"] for row in fetch(session, STALE, after=after, at=at)]

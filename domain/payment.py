@@ -1,0 +1,239 @@
+"""What Stripe says about a payment, as a set of facts; everything else follows from the set.
+
+A fact is keyed by the object that said it. Putting facts together is commutative, associative and
+idempotent, so that neither the order nor the number of deliveries can matter (PRODUCT.md §2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from db.models import DisputeStatus, OrderStatus, PaymentStatus
+
+Facts = dict[str, dict[str, Any]]
+
+# Who tells of a purchase, the one that knows more about it first.
+CHECKOUT = "checkout"
+INTENT = "intent"
+
+# Where they tell of it, the latest stage first.
+SOURCES = tuple(f"{teller}:{stage}" for teller in (CHECKOUT, INTENT) for stage in reversed(PaymentStatus))
+
+# Of several statements the later in an object's life wins: a success wins over any failure,
+# a refund that failed undoes the one that seemed to succeed, a dispute ends won or lost.
+PAYMENT_RANK = {status.value: rank for rank, status in enumerate(PaymentStatus)}
+REFUND_RANK = {"requires_action": 0, "pending": 1, "succeeded": 2, "canceled": 3, "failed": 4}
+DISPUTE_RANK = {DisputeStatus.OPEN.value: 0, DisputeStatus.WON.value: 1, DisputeStatus.LOST.value: 2}
+RANK = PAYMENT_RANK | REFUND_RANK | DISPUTE_RANK
+
+# A pending refund has left the balance already; Stripe counts it in the charge's total too.
+MONEY_BACK = {"requires_action", "pending", "succeeded"}
+
+
+@dataclass(frozen=True, slots=True)
+class SoldLine:
+    """One line of a Checkout as Stripe tells it: a price id and how many."""
+
+    price_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseFact:
+    """What a Checkout or a PaymentIntent says of one purchase. Amounts in minor units, currency upper case."""
+
+    teller: str
+    key: str
+    status: str
+    amount: int
+    currency: str
+    customer: str | None = None
+    client_reference_id: str | None = None
+    student_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    product_code: str | None = None
+    price_id: str | None = None
+    product_id: str | None = None
+    course: str | None = None
+    lines: tuple[SoldLine, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Each statement is kept: that a payment was pending once is a fact too."""
+        return f"{self.teller}:{self.status}"
+
+    @property
+    def names_something(self) -> bool:
+        """Whether its metadata says what was bought."""
+        return bool(self.product_code or self.price_id or self.product_id or self.course)
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    """What a refund says; `key` is the payment's."""
+
+    source: str
+    key: str
+    status: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """What a dispute that moved money says; `key` is the payment's."""
+
+    source: str
+    key: str
+    status: str
+
+
+Fact = PurchaseFact | RefundFact | DisputeFact
+
+
+def merge(facts: Facts, new: Iterable[Fact]) -> Facts:
+    """Return the set of facts with new ones in it; the same for every order and repetition."""
+    merged = dict(facts)
+    for fact in new:
+        said = orjson.loads(orjson.dumps(fact))
+        known = merged.get(fact.source)
+        merged[fact.source] = said if known is None else max(known, said, key=_weight)
+    return merged
+
+
+def _weight(fact: dict[str, Any]) -> tuple[int, int, bytes]:
+    """Order what an object said: the later stage, then the fuller statement, then whatever is the same for all."""
+    told = sum(1 for value in fact.values() if value)
+    return RANK[fact["status"]], told, orjson.dumps(fact, option=orjson.OPT_SORT_KEYS)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """A payment as the set of its facts tells it."""
+
+    organization_id: int
+    key: str
+    facts: Facts
+
+    @cached_property
+    def _purchases(self) -> list[dict[str, Any]]:
+        """What was said of the purchase: the Checkout's word first, of each teller the latest first."""
+        return [self.facts[source] for source in SOURCES if source in self.facts]
+
+    def _said(self, field: str) -> str | None:
+        """Return what the first source that says anything about a field says."""
+        return next((str(said[field]) for said in self._purchases if said[field]), None)
+
+    @property
+    def status(self) -> PaymentStatus:
+        """How far it got."""
+        return PaymentStatus(max((said["status"] for said in self._purchases), key=PAYMENT_RANK.__getitem__))
+
+    @property
+    def paid(self) -> bool:
+        """Whether it succeeded, for whatever amount."""
+        return self.status is PaymentStatus.SUCCEEDED
+
+    @property
+    def received(self) -> int:
+        """What was paid, in minor units of `currency`: by the PaymentIntent's word, else the Checkout's."""
+        paid = [said for said in self._purchases if said["status"] == PaymentStatus.SUCCEEDED]
+        told = [said for said in paid if said["currency"] == self.currency]
+        return int(told[-1]["amount"]) if told else 0
+
+    @property
+    def currency(self) -> str:
+        """What it was sold in: the Checkout's word, since the card may have been charged in another currency."""
+        return str(self._purchases[0]["currency"])
+
+    @property
+    def is_contradictory(self) -> bool:
+        """Whether its Checkout and its PaymentIntent name different products."""
+        return len({said["product_code"] for said in self._purchases if said["product_code"]}) > 1
+
+    @property
+    def refunded(self) -> int:
+        """What went back, in minor units, never more than came in."""
+        back = sum(int(said["amount"]) for said in self._of("refund:") if said["status"] in MONEY_BACK)
+        return min(back, self.received)
+
+    @property
+    def dispute(self) -> DisputeStatus | None:
+        """What disputes did to the money: one lost is lost, else one open is open."""
+        found = {said["status"] for said in self._of("dispute:")}
+        order = (DisputeStatus.LOST, DisputeStatus.OPEN, DisputeStatus.WON)
+        return next((status for status in order if status in found), None)
+
+    def _of(self, prefix: str) -> list[dict[str, Any]]:
+        return [said for source, said in self.facts.items() if source.startswith(prefix)]
+
+    @property
+    def external_id(self) -> str | None:
+        """The frontend's id of the student, where the purchase names one."""
+        return self._said("client_reference_id") or self._said("student_id")
+
+    @property
+    def customer(self) -> str | None:
+        """The Stripe customer."""
+        return self._said("customer")
+
+    @property
+    def email(self) -> str | None:
+        """Where the receipt goes."""
+        return self._said("email")
+
+    @property
+    def name(self) -> str | None:
+        """The buyer's name."""
+        return self._said("name")
+
+    @property
+    def product_code(self) -> str | None:
+        """The code that metadata names."""
+        return self._said("product_code")
+
+    @property
+    def price_id(self) -> str | None:
+        """The Stripe price that metadata names."""
+        return self._said("price_id")
+
+    @property
+    def product_id(self) -> str | None:
+        """The Stripe product that metadata names."""
+        return self._said("product_id")
+
+    @property
+    def course(self) -> str | None:
+        """The course program that metadata names."""
+        return self._said("course")
+
+    @property
+    def lines(self) -> list[SoldLine]:
+        """The line items, where Stripe was asked for them."""
+        told: list[dict[str, Any]] = next((said["lines"] for said in self._purchases if said["lines"]), [])
+        return [SoldLine(**line) for line in told]
+
+    @property
+    def from_checkout(self) -> bool:
+        """Whether a Checkout sold it: then it has line items to ask for."""
+        return any(said["teller"] == CHECKOUT for said in self._purchases)
+
+    @property
+    def begun(self) -> bool:
+        """Whether it became an order: it was paid, or is or was to be paid later; an abandoned Checkout never did."""
+        begun = {PaymentStatus.PENDING, PaymentStatus.SUCCEEDED}
+        return any(said["status"] in begun for said in self._purchases)
+
+    @property
+    def order_status(self) -> OrderStatus:
+        """What the order says of the payment."""
+        if not self.paid:
+            return OrderStatus(self.status.value)
+        if self.refunded == 0:
+            return OrderStatus.PAID
+        return OrderStatus.REFUNDED if self.refunded == self.received else OrderStatus.PARTIALLY_REFUNDED

@@ -1,0 +1,78 @@
+"""Who holds a token: the student it names, met for the first time or known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.errors import UniqueViolation
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.models import Student
+from db.transaction import fetch
+
+ADOPT = """
+UPDATE students SET external_id = %(external_id)s, name = coalesce(name, %(name)s)
+ WHERE organization_id = %(organization_id)s AND external_id IS NULL AND lower(email) = lower(%(email)s)
+   AND NOT EXISTS (SELECT 1 FROM students
+                    WHERE organization_id = %(organization_id)s AND external_id = %(external_id)s)
+RETURNING id
+"""
+
+CREATE = """
+INSERT INTO students (organization_id, external_id, email, name, created_at)
+VALUES (%(organization_id)s, %(external_id)s, %(email)s, %(name)s, %(at)s)
+ON CONFLICT (organization_id, external_id) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a token says of its holder; `external_id` is the frontend's own name for them."""
+
+    external_id: str
+    email: str | None = None
+    email_verified: bool = False
+    name: str | None = None
+
+
+def find(session: Session, organization_id: int, external_id: str) -> int | None:
+    """Return the id of the student of that name; None if the organization has none."""
+    return session.scalar(
+        select(Student.id).where(Student.organization_id == organization_id, Student.external_id == external_id)
+    )
+
+
+def welcome(session: Session, organization_id: int, identity: Identity, *, at: datetime) -> int:
+    """Return the id of the student of that identity: found, adopted from the guests, or created.
+
+    A guest bought by e-mail before they had an account; the first token with that e-mail, if it is
+    verified, takes over what they hold. Any number of first requests at once end in one student.
+    """
+    adopted = _adopt(session, organization_id, identity) if identity.email and identity.email_verified else None
+    return adopted or _create(session, organization_id, identity, at)
+
+
+def _adopt(session: Session, organization_id: int, identity: Identity) -> int | None:
+    """Give a guest their name, unless a student of that name exists or appears meanwhile."""
+    try:
+        with session.begin_nested():
+            rows = fetch(session, ADOPT, organization_id=organization_id, **_columns(identity))
+    except UniqueViolation:
+        return None
+    return int(rows[0]["id"]) if rows else None
+
+
+def _create(session: Session, organization_id: int, identity: Identity, at: datetime) -> int:
+    fetch(session, CREATE, organization_id=organization_id, at=at, **_columns(identity))
+    # Another request may have created it: then this statement, newer than its commit, sees the row.
+    return session.execute(
+        select(Student.id).where(
+            Student.organization_id == organization_id, Student.external_id == identity.external_id
+        )
+    ).scalar_one()
+
+
+def _columns(identity: Identity) -> dict[str, str | None]:
+    return {"external_id": identity.external_id, "email": identity.email, "name": identity.name}

@@ -1,0 +1,53 @@
+"""The whole vocabulary of a handler: what became of a row of the inbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a row; `code` and `reason` say why where it is not finished.
+
+    `waits_for` names what would bring it back: `payment:pi_…`, `product:CODE`.
+    """
+
+    code: str | None = None
+    reason: str | None = None
+    waits_for: str | None = None
+    status: ClassVar[str]
+
+
+class Done(Verdict):
+    """Its effects are in this transaction."""
+
+    status = "PROCESSED"
+
+
+class Ignored(Verdict):
+    """It says nothing to us."""
+
+    status = "IGNORED"
+
+
+class Parked(Verdict):
+    """A person, or a new catalog, must mend something first."""
+
+    status = "FAILED"
+
+
+class Quarantined(Verdict):
+    """It may not act: wrong mode, unknown account, or nobody's for three days."""
+
+    status = "QUARANTINED"
+
+
+class Later(Verdict):
+    """A fact has not arrived; it is looked at again by and by, at once when what it waits for arrives."""
+
+    status = "RECEIVED"
+
+
+class Asking(Later):
+    """We ask for the fact ourselves: however old the row is, it is not given up."""

@@ -1,0 +1,1 @@
+"""Queue in: one function per task name, and no rules."""

@@ -1,0 +1,24 @@
+"""What wakes when a webhook was stored."""
+
+from __future__ import annotations
+
+from worker.app import app
+from worker.drain import until_empty
+from worker.inbox import drain_batch, drain_suspect
+from worker.line_items import ask_one
+from worker.runtime import engine, hints
+from worker.stripe_inbox import STRIPE_EVENTS
+from worker.sweep import note_drain
+
+
+@app.task(name="stripe.drain")
+def drain() -> None:
+    """Act on every stored event that is due: each once, each whole or not at all."""
+    hints().taken("stripe")
+    note_drain(engine(), STRIPE_EVENTS)
+    until_empty("stripe", lambda: drain_batch(STRIPE_EVENTS, engine()), then="notifications")
+    # One of each at every turn, so that no load can keep them waiting.
+    asked, suspected = ask_one(engine()), drain_suspect(STRIPE_EVENTS, engine())
+    if asked or suspected:
+        hints().send("notifications")
+        hints().send("stripe")

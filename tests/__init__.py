@@ -1,0 +1,1 @@
+"""Tests: sentences in three paragraphs, against real servers."""

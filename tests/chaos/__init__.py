@@ -1,0 +1,1 @@
+"""What must hold while everything is killed, flushed, frozen and restarted."""

@@ -1,0 +1,83 @@
+"""A gateway over the real database, its tokens, and a world to ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import Engine
+from werkzeug.test import TestResponse
+
+import config
+from cli.token import mint
+from tests.webhook_gateway.world import World
+from webhook_gateway.app import create_app
+
+SECRET = "a secret of the tests, long enough for HS256"
+
+
+@dataclass
+class Browser:
+    """Asks with a token."""
+
+    client: FlaskClient
+
+    def get(self, path: str, **claims: Any) -> TestResponse:
+        return self.client.get(path, headers=self.headers(**claims))
+
+    def post(self, path: str, **claims: Any) -> TestResponse:
+        return self.client.post(path, headers=self.headers(**claims))
+
+    @staticmethod
+    def headers(*, sub: str = "ada", org: str = "lumen", role: str = "student", **claims: Any) -> dict[str, str]:
+        return {"Authorization": f"Bearer {mint(SECRET, org=org, role=role, sub=sub, **claims)}"}
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str) -> config.Settings:
+    return config.load(
+        {
+            "DATABASE_URL": database_url,
+            "BROKER_URL": "redis://127.0.0.1:1/0",
+            "JWT_SECRET": SECRET,
+            "STRIPE_WEBHOOK_SECRETS": "whsec_tests",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def shared_app(settings: config.Settings, shared_engine: Engine) -> Iterator[OpenAPI]:
+    app = create_app(settings, shared_engine)
+    yield app
+    close(app)
+
+
+@pytest.fixture
+def app(shared_app: OpenAPI, engine: Engine) -> OpenAPI:
+    """Give the application, over tables that are emptied afterwards."""
+    assert engine
+    return shared_app
+
+
+@pytest.fixture
+def client(app: OpenAPI) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def browser(client: FlaskClient) -> Browser:
+    return Browser(client)
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    return World(engine)
+
+
+def close(app: OpenAPI) -> None:
+    """Give back the connections of an application, which lives as long as its process but in tests."""
+    app.extensions["punchcard.intake"]._store.close()  # noqa: SLF001 - nobody else needs it open to all

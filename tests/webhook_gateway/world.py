@@ -1,0 +1,194 @@
+"""Organizations, students and what belongs to them, written straight into the tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+
+from db.models import (
+    Base,
+    Booking,
+    BookingStatus,
+    BookingType,
+    EventStatus,
+    Job,
+    JobStatus,
+    Order,
+    OrderStatus,
+    Organization,
+    PackageAllowance,
+    PackageUse,
+    Payment,
+    PaymentStatus,
+    PaymentType,
+    Product,
+    ProductType,
+    ServiceType,
+    StripeEvent,
+    Student,
+    StudentPackage,
+    StudentPackageAllowance,
+    ValidityStart,
+)
+from db.transaction import transaction
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SOON = AT + timedelta(days=36_500)
+Row = TypeVar("Row", bound=Base)
+
+
+class World:
+    """Writes rows and returns them; what a test does not name has a value that does not matter."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._count = 0
+
+    def _add(self, row: Row) -> Row:
+        with transaction(self.engine) as session:
+            session.add(row)
+        return row
+
+    def _number(self) -> int:
+        self._count += 1
+        return self._count
+
+    def organization(self, slug: str, *, credit_price: int = 150_000) -> Organization:
+        return self._add(
+            Organization(
+                slug=slug,
+                name=slug.title(),
+                timezone="Europe/Istanbul",
+                currency="TRY",
+                credit_price=credit_price,
+                created_at=AT,
+            )
+        )
+
+    def student(self, of: Organization, external_id: str | None, *, email: str | None = None) -> Student:
+        return self._add(Student(organization_id=of.id, external_id=external_id, email=email, created_at=AT))
+
+    def product(self, of: Organization, code: str, *lines: tuple[ServiceType, int, int], **fields: Any) -> Product:
+        values: dict[str, Any] = {"name": code.title(), "price": 500_000, "currency": "TRY", "validity_days": 90}
+        product = Product(
+            organization_id=of.id,
+            code=code,
+            product_type=fields.pop("product_type", ProductType.PACKAGE),
+            validity_starts=ValidityStart.PURCHASE,
+            created_at=AT,
+            **values | fields,
+        )
+        product.allowances = [
+            PackageAllowance(position=place, service_type=service, credits=count, credit_unit_minutes=minutes)
+            for place, (service, count, minutes) in enumerate(lines)
+        ]
+        return self._add(product)
+
+    def payment(self, of: Organization, **fields: Any) -> Payment:
+        values: dict[str, Any] = {"amount_received": 500_000, "currency": "TRY", "facts": {}, "received_at": AT}
+        key = f"pi_{self._number()}"
+        return self._add(
+            Payment(organization_id=of.id, stripe_key=key, status=PaymentStatus.SUCCEEDED, **values | fields)
+        )
+
+    def order(self, student: Student, product: Product, payment: Payment | None = None, **fields: Any) -> Order:
+        values: dict[str, Any] = {
+            "status": OrderStatus.PAID,
+            "list_price": product.price,
+            "paid": product.price,
+            "currency": product.currency,
+            "package_metadata": {"total_sessions": 3},
+        }
+        return self._add(
+            Order(
+                organization_id=student.organization_id,
+                student_id=student.id,
+                product_id=product.id,
+                payment_id=payment.id if payment else None,
+                order_type=product.product_type,
+                created_at=AT,
+                **values | fields,
+            )
+        )
+
+    def package(self, order: Order, *lines: tuple[ServiceType, int, int], **fields: Any) -> StudentPackage:
+        values: dict[str, Any] = {"product_code": "CORE-10", "name": "Core", "expires_at": SOON, "starts_at": AT}
+        package = StudentPackage(
+            organization_id=order.organization_id,
+            student_id=order.student_id,
+            order_id=order.id,
+            product_id=order.product_id,
+            line=0,
+            unit=self._number(),
+            bundle_description="10 Group (60 min)",
+            validity_days=90,
+            validity_starts=ValidityStart.PURCHASE,
+            purchased_at=AT,
+            **values | fields,
+        )
+        package.allowances = [
+            StudentPackageAllowance(
+                organization_id=order.organization_id,
+                position=place,
+                service_type=service,
+                teacher_tier=0,
+                credits=count,
+                credit_unit_minutes=minutes,
+            )
+            for place, (service, count, minutes) in enumerate(lines)
+        ]
+        return self._add(package)
+
+    def use(self, allowance: StudentPackageAllowance, kind: str, credits: int) -> PackageUse:
+        return self._add(
+            PackageUse(
+                organization_id=allowance.organization_id,
+                allowance_id=allowance.id,
+                kind=kind,
+                credits=credits,
+                created_at=AT,
+            )
+        )
+
+    def booking(self, order: Order, status: BookingStatus) -> Booking:
+        start_at = None if status is BookingStatus.DRAFT else AT
+        return self._add(
+            Booking(
+                organization_id=order.organization_id,
+                student_id=order.student_id,
+                order_id=order.id,
+                status=status,
+                booking_type=BookingType.PACKAGE_SESSION,
+                payment_type=PaymentType.CREDIT,
+                service_type=ServiceType.PRIVATE,
+                minutes=30,
+                start_at=start_at,
+                end_at=start_at + timedelta(minutes=30) if start_at else None,
+                created_at=AT,
+            )
+        )
+
+    def job(self, of: Organization, student: Student | None = None, **fields: Any) -> Job:
+        values: dict[str, Any] = {"kind": "booking.book", "request": {}, "status": JobStatus.QUEUED}
+        student_id = student.id if student else None
+        return self._add(
+            Job(organization_id=of.id, student_id=student_id, due_at=AT, received_at=AT, **values | fields)
+        )
+
+    def event(self, of: Organization | None, **fields: Any) -> StripeEvent:
+        status = fields.pop("status", EventStatus.PROCESSED)
+        values: dict[str, Any] = {"type": "checkout.session.completed", "payload": b'{"id": "evt"}', "received_at": AT}
+        if status is not EventStatus.RECEIVED:
+            values |= {"finished_at": AT, "error_code": "unknown_product", "attempts": 3, "last_error": "no such code"}
+        return self._add(
+            StripeEvent(
+                scope=0,
+                event_id=f"evt_{self._number()}",
+                organization_id=of.id if of else None,
+                due_at=AT,
+                status=status,
+                **values | fields,
+            )
+        )

@@ -1,0 +1,71 @@
+"""The gateway: verify, store, answer. No rules live here."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.security_scheme import SecurityScheme
+from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import Engine
+
+from config import Settings
+from db.connection import build_engine
+from webhook_gateway import boundary, fault, gateway, intake
+from webhook_gateway.gateway import Gateway
+from webhook_gateway.metrics import Metrics
+from webhook_gateway.path import IdConverter
+from webhook_gateway.routes.docs import docs
+from webhook_gateway.routes.events import events
+from webhook_gateway.routes.jobs import admin_jobs, jobs
+from webhook_gateway.routes.me import me
+from webhook_gateway.routes.ops import ops
+from webhook_gateway.routes.packages import packages
+from webhook_gateway.schema.problem import Problem
+from webhook_gateway.schema.webhook import WEBHOOK_TAG, webhook_paths
+from webhook_gateway.token import TokenReader
+
+MAX_BODY = 1024 * 1024
+# Connections of the reading routes; the webhook has its own, so that readers cannot starve it.
+POOL_SIZE = 10
+BEARER = SecurityScheme(type="http", scheme="bearer", bearerFormat="JWT")
+
+
+def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
+    """Return the WSGI application.
+
+    Args:
+        settings: What the environment says.
+        engine: Connections for the reading routes; its own, unless a test shares one.
+
+    """
+    app = _application()
+    connections = engine or build_engine(settings.database_url, name="gateway", size=POOL_SIZE)
+    app.extensions[gateway.KEY] = Gateway(settings, connections, TokenReader(settings), Metrics(connections))
+    boundary.register(app)
+    fault.register(app)
+    for blueprint in (ops, packages, me, jobs, events, admin_jobs, docs):
+        app.register_api(blueprint)
+    intake.register(app, settings)
+    app.tags.append(WEBHOOK_TAG)
+    app.paths.update(webhook_paths())
+    return app
+
+
+def _application() -> OpenAPI:
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Punchcard", version=metadata.version("punchcard"), description=__doc__),
+        security_schemes={"bearer": BEARER},
+        doc_ui=False,
+        validation_error_status="default",
+        validation_error_model=Problem,
+        validation_error_callback=fault.refuse_fields,
+        static_folder=None,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined] # Flask's own provider has it
+    app.url_map.converters["id"] = IdConverter
+    # A doubled slash is an address that does not exist, not one to be sent elsewhere.
+    app.url_map.merge_slashes = False
+    return app

@@ -1,0 +1,111 @@
+"""Who calls: a token's holder, with the organization and the student that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from flask import g, request
+from sqlalchemy.orm import Session
+
+from db.transaction import reading, transaction
+from domain import organization, student
+from webhook_gateway.gateway import here
+from webhook_gateway.problem import FieldError, Problem
+from webhook_gateway.token import Claims, InvalidToken, Role
+from worker import clock
+
+PLATFORM = "*"
+CHALLENGE = 'Bearer realm="punchcard"'
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of a valid token; an admin of the platform has no organization, staff are no students."""
+
+    role: Role
+    organization_id: int | None
+    student_id: int | None
+
+    def student(self) -> tuple[int, int]:
+        """Return the ids of the organization and of the student that the caller is.
+
+        Raises:
+            Problem: the token stands for no student.
+
+        """
+        if self.organization_id is None or self.student_id is None:
+            raise Problem("forbidden", "Use a student's token: this one stands for no student.")
+        return self.organization_id, self.student_id
+
+    def scope(self) -> tuple[int | None, int | None]:
+        """Return the organization and the student whose objects the caller may see; None is any."""
+        return self.organization_id, self.student_id if self.role is Role.STUDENT else None
+
+
+def require(role: Role) -> Callable[[], None]:
+    """Return the check that only callers of that role, or one above it, pass."""
+
+    def check() -> None:
+        claims = _claims()
+        if not claims.role.includes(role):
+            raise Problem("forbidden", f"Use a token with the role {role} or above.")
+        g.caller = _caller(claims)
+
+    return check
+
+
+def current() -> Caller:
+    """Return who makes the current request, on a route that requires a role."""
+    return cast("Caller", g.caller)
+
+
+def public_organization(slug: str | None) -> int:
+    """Return the organization of a public route: the token's if there is one, else that of `?org=slug`."""
+    claims = _claims() if "Authorization" in request.headers else None
+    if claims and claims.org != PLATFORM:
+        if slug not in {None, claims.org}:
+            raise Problem("forbidden", "Leave `org` out, or name the token's own organization.")
+        slug = claims.org
+    if slug is None:
+        errors = [FieldError("#/org", "Field required without a token")]
+        raise Problem("validation_failed", "Name the organization with `?org=slug`.", errors=errors)
+    with reading(here().engine) as session:
+        return _organization(session, slug)
+
+
+def _claims() -> Claims:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        detail = "Send `Authorization: Bearer TOKEN` with a token of your organization."
+        raise Problem("unauthenticated", detail, headers={"WWW-Authenticate": CHALLENGE})
+    try:
+        return here().tokens.read(token.strip())
+    except InvalidToken as error:
+        headers = {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'}
+        raise Problem("unauthenticated", f"Get a new token: {error}.", headers=headers) from error
+
+
+def _caller(claims: Claims) -> Caller:
+    if claims.org == PLATFORM and claims.role is Role.ADMIN:
+        return Caller(claims.role, None, None)
+    with reading(here().engine) as session:
+        organization_id = _organization(session, claims.org)
+        student_id = student.find(session, organization_id, claims.sub)
+    if student_id is None and claims.role is Role.STUDENT:
+        student_id = _welcome(organization_id, claims)
+    return Caller(claims.role, organization_id, student_id)
+
+
+def _organization(session: Session, slug: str) -> int:
+    organization_id = organization.find(session, slug)
+    if organization_id is None:
+        raise Problem("forbidden", "Name an organization that exists here.")
+    return organization_id
+
+
+def _welcome(organization_id: int, claims: Claims) -> int:
+    identity = student.Identity(claims.sub, claims.email, claims.email_verified, claims.name)
+    with transaction(here().engine) as session:
+        return student.welcome(session, organization_id, identity, at=clock.now())

@@ -1,0 +1,281 @@
+"""What stands before Flask: takes each body whole, under a deadline and a limit, then has a thread answer."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import orjson
+import structlog
+from granian.rsgi import Scope
+
+from webhook_gateway import boundary
+from webhook_gateway.intake import MAX_BODY
+from webhook_gateway.problem import MEDIA_TYPE, Problem, link, members
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from granian._granian import RSGIHTTPProtocol
+
+Observe = Callable[[str, str, int, float], None]
+
+# As much of a body as everybody may have held, however much is held already.
+SMALL = 65_536
+
+# What is the same in every request; of the process's environment nothing is passed on.
+BASE: dict[str, Any] = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.input_terminated": True,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+}
+
+WEBHOOKS = "/webhooks/"
+HUNG = "Nothing is known for certain: send it again."
+FAULT = "Send it again; if that fails too, tell us the instance of this problem."
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is held of what strangers send, and how long they may take.
+
+    A body has at most `body` bytes and arrives within `body_seconds`. At most `requests` are held,
+    being read, waiting for one of the `threads` or being answered; together with about `large_bytes`
+    of bodies that are more than small. A webhook is answered within `webhook_seconds`, everything else
+    within `answer_seconds`, whatever the database does: a thread that hangs on it is not waited for.
+    """
+
+    body: int = MAX_BODY
+    body_seconds: float = 10
+    requests: int = 1_000
+    large_bytes: int = 64 * 1024 * 1024
+    threads: int = 56
+    webhook_seconds: float = 1.9
+    # A command may be waited for 30 seconds.
+    answer_seconds: float = 35
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, and the way to answer it."""
+
+    scope: Scope
+    proto: RSGIHTTPProtocol
+    body: bytes = b""
+    held: int = 0
+
+
+class Front:
+    """The RSGI application around a WSGI one: whoever dawdles waits here and takes up no thread.
+
+    Args:
+        app: What answers.
+        limits: What is held at most.
+        observe: Told of each request that is refused here: its method, route, status and seconds.
+
+    """
+
+    def __init__(self, app: WSGIApplication, limits: Limits | None = None, observe: Observe | None = None) -> None:
+        self._app = app
+        self._limits = limits or Limits()
+        self._observe = observe
+        self._requests = 0
+        self._bytes = 0
+        # The deadlines of the bodies being read, the oldest first.
+        self._reading: dict[asyncio.Timeout, None] = {}
+        self._queue: SimpleQueue[tuple[Exchange, asyncio.Future[None]]] = SimpleQueue()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads, in the process that serves."""
+        for number in range(self._limits.threads):
+            Thread(target=self._work, args=(loop,), name=f"request-{number}", daemon=True).start()
+
+    async def __rsgi__(self, scope: Scope, proto: RSGIHTTPProtocol) -> None:
+        """Answer one request."""
+        began = time.perf_counter()
+        exchange = Exchange(scope, proto)
+        self._requests += 1
+        try:
+            self._make_room()
+            exchange.body = await self._body(exchange)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._queue.put((exchange, done))
+            # Whoever goes away meanwhile changes nothing: the thread finishes.
+            await self._answered(exchange, done)
+        except Problem as problem:
+            _refuse(exchange, problem)
+            if self._observe:
+                self._observe(scope.method, "unmatched", problem.kind.status, time.perf_counter() - began)
+        finally:
+            self._requests -= 1
+            self._bytes -= exchange.held
+
+    async def _answered(self, exchange: Exchange, done: asyncio.Future[None]) -> None:
+        is_webhook = exchange.scope.path.startswith(WEBHOOKS)
+        try:
+            async with asyncio.timeout(self._limits.webhook_seconds if is_webhook else self._limits.answer_seconds):
+                await done
+        except TimeoutError:
+            # What a thread has not begun it will not begin; its body need not be kept for that.
+            exchange.body = b""
+            raise Problem("database_unavailable", HUNG, headers={"Retry-After": "5"}) from None
+
+    def _make_room(self) -> None:
+        """Where too many are held, give up the one whose body is awaited longest; where all are whole, refuse."""
+        if self._requests <= self._limits.requests:
+            return
+        if not self._reading:
+            raise _overloaded()
+        slowest = next(iter(self._reading))
+        del self._reading[slowest]
+        if not slowest.expired():
+            slowest.reschedule(0)
+
+    async def _body(self, exchange: Exchange) -> bytes:
+        headers = exchange.scope.headers
+        length = int(headers.get("content-length", -1))
+        if length > self._limits.body:
+            raise _too_large()
+        if length == 0 or (length < 0 and "transfer-encoding" not in headers):
+            return b""
+        deadline = asyncio.timeout(self._limits.body_seconds)
+        self._reading[deadline] = None
+        try:
+            async with deadline:
+                return await self._whole(exchange, length)
+        except TimeoutError:
+            raise Problem("request_timeout", "Send the whole body sooner.") from None
+        finally:
+            self._reading.pop(deadline, None)
+
+    async def _whole(self, exchange: Exchange, length: int) -> bytes:
+        """Return a body of a length, or a chunked one, whose length is negative."""
+        chunks, ends = [], 0
+        async for chunk in exchange.proto:
+            chunks.append(chunk)
+            self._hold(exchange, len(chunk))
+            ends += not chunk
+            if exchange.held == length:
+                return chunk if len(chunks) == 1 else b"".join(chunks)
+        # The server ends with one empty chunk; it puts another where a broken chunk was, or trailers, before that.
+        if length >= 0 or ends != 1:
+            raise Problem("malformed_request", "The body ended before its end.")
+        return b"".join(chunks)
+
+    def _hold(self, exchange: Exchange, size: int) -> None:
+        exchange.held += size
+        self._bytes += size
+        if exchange.held > self._limits.body:
+            raise _too_large()
+        if exchange.held > SMALL and self._bytes > self._limits.large_bytes:
+            raise _overloaded()
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            exchange, done = self._queue.get()
+            if done.cancelled():
+                # Given up while it waited: whoever sent it has been told.
+                continue
+            try:
+                _answer(self._app, exchange)
+            except BaseException as error:  # noqa: BLE001 - a thread that ended would be missed for good
+                log.error("request.failed", error=type(error).__qualname__)  # noqa: TRY400 - messages hold people's data
+                _refuse(exchange, Problem("internal_error", FAULT))
+            loop.call_soon_threadsafe(_finish, done)
+            # Nothing of a request is kept while waiting for the next.
+            del exchange, done
+
+
+def _finish(done: asyncio.Future[None]) -> None:
+    # It was given up already where the answer came too late.
+    if not done.done():
+        done.set_result(None)
+
+
+def _answer(app: WSGIApplication, exchange: Exchange) -> None:
+    """Have the application answer; the answer leaves from this thread, so it need not wait for the loop."""
+    code, fields = 0, list[tuple[str, str]]()
+    chunks: list[bytes] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _: object = None, /) -> Callable[[bytes], object]:
+        nonlocal code, fields
+        code, fields = int(status[:3]), headers
+        return chunks.append
+
+    result = app(_environ(exchange.scope, exchange.body), start)
+    try:
+        chunks.extend(result)
+    finally:
+        if close := getattr(result, "close", None):
+            close()
+    exchange.proto.response_bytes(code, fields, b"".join(chunks))
+
+
+def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
+    """Return a request as WSGI says it: text is bytes read as Latin-1, a header that comes twice is joined."""
+    host, _, port = scope.server.rpartition(":")
+    environ = {
+        **BASE,
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": _latin(scope.path),
+        "QUERY_STRING": _latin(scope.query_string),
+        "SERVER_NAME": host.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": "HTTP/1.0" if scope.http_version == "1" else f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+    }
+    for name, value in scope.headers.items():
+        key = _variable(name)
+        if key in environ:
+            environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
+        elif key:
+            environ[key] = value
+    if body:
+        environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+def _latin(text: str) -> str:
+    return text if text.isascii() else text.encode().decode("latin-1")
+
+
+@lru_cache(maxsize=512)
+def _variable(name: str) -> str:
+    """Return the variable of a header, or none: the body is chunked no more, and `a_b` could pass for `a-b`."""
+    if name == "transfer-encoding" or "_" in name:
+        return ""
+    key = name.upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+def _too_large() -> Problem:
+    return Problem("payload_too_large", f"Send at most {MAX_BODY} bytes.")
+
+
+def _overloaded() -> Problem:
+    return Problem("overloaded", "Send the request again in a few seconds.", headers={"Retry-After": "5"})
+
+
+def _refuse(exchange: Exchange, problem: Problem) -> None:
+    """Answer with a problem, as the application would; where there was an answer already, nothing happens."""
+    given = exchange.scope.headers.get("x-request-id", "")
+    request_id = given if boundary.REQUEST_ID.fullmatch(given) else uuid4().hex
+    own = {"Content-Type": MEDIA_TYPE, "Link": link(problem), "X-Request-Id": request_id}
+    headers = [*(boundary.HEADERS | own).items(), *problem.headers.items()]
+    exchange.proto.response_bytes(problem.kind.status, headers, orjson.dumps(members(problem, request_id)))

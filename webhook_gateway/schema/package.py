@@ -1,0 +1,101 @@
+"""Packages: on sale, and held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AliasPath, Field
+
+from db.models import ServiceType
+from domain.holding import FriendPassStatus
+from domain.package import PackageStatus
+from webhook_gateway.schema.base import Output, Page, PageQuery, optional
+
+
+class PackageQuery(PageQuery):
+    """Whose packages."""
+
+    org: str | None = Field(default=None, max_length=63, description="The organization's slug, without a token")
+
+
+class Allowance(Output):
+    """One line of a bundle: credits of one kind."""
+
+    service_type: ServiceType
+    teacher_tier: int = Field(description="Teachers up to this tier; 0 is any teacher")
+    credits: int
+    credit_unit_minutes: int
+
+
+class Package(Output):
+    """A package on sale. Money in minor units; prices per credit are null where there are no credits."""
+
+    id: int
+    code: str
+    name: str
+    bundle_description: str
+    allowances: list[Allowance]
+    price: int
+    currency: str
+    base_price: int | None = Field(validation_alias=AliasPath("pricing", "base_price"))
+    discount_amount: int | None = Field(validation_alias=AliasPath("pricing", "discount_amount"))
+    discount_percentage: int | None = Field(validation_alias=AliasPath("pricing", "discount_percentage"))
+    price_per_credit: int | None = Field(validation_alias=AliasPath("pricing", "price_per_credit"))
+    active: bool
+    validity_days: int
+    all_access_days: int | None = optional("Days of one group session a day")
+    friend_pass_days: int | None = optional("Days in which a friend may come along once")
+    elite_badge: bool
+
+
+class PackagePage(Page[Package]):
+    """A page of packages on sale."""
+
+
+class Balance(Output):
+    """What is left of one line."""
+
+    allowance_id: int
+    service_type: ServiceType
+    teacher_tier: int
+    credit_unit_minutes: int
+    total: int
+    used: int
+    remaining: int
+
+
+class AllAccess(Output):
+    """A pass for one session a day."""
+
+    starts_at: datetime
+    expires_at: datetime
+    used_today: bool
+
+
+class FriendPass(Output):
+    """One friend, once."""
+
+    status: FriendPassStatus
+    expires_at: datetime
+
+
+class Holding(Output):
+    """A package that a student holds; its end is null until its first use where the validity starts there."""
+
+    id: int
+    order_id: int
+    product_code: str
+    package_name: str
+    bundle_description: str
+    status: PackageStatus
+    purchased_at: datetime
+    starts_at: datetime | None
+    expires_at: datetime | None
+    balances: list[Balance]
+    all_access: AllAccess | None = optional()
+    friend_pass: FriendPass | None = optional()
+    elite_badge: bool
+
+
+class HoldingPage(Page[Holding]):
+    """A page of packages held."""

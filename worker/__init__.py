@@ -1,0 +1,1 @@
+"""The machinery: Celery app, publish-after-commit, inbox, outbox relay, senders, beat table."""

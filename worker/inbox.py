@@ -1,0 +1,201 @@
+"""Drain an inbox: claim a batch of due rows, act, mark them, commit once; again until none is due.
+
+The row locks are the claim. A batch that fails is done again row by row, so that a row that cannot
+be handled counts its attempts alone and blocks nobody. A row that kills its process cannot count:
+the sweeper notices that it stays at the head of the queue, and from then on its attempt is counted
+in a transaction of its own before it is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from db.bulk import update
+from db.transaction import Rows, fetch, transaction
+from domain.verdict import Later, Parked, Quarantined, Verdict
+from worker import clock
+from worker.log import describe
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 5
+# Met this often by the sweeper at the head of the queue, a row is suspected of killing its process.
+SUSPECT_SWEEPS = 3
+# What waits is looked at again after half of the time it has waited by now, within these bounds.
+SHORTEST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(hours=1)
+# An event that names only objects nobody knows is kept for the time that Stripe delivers.
+GIVE_UP_AFTER = timedelta(days=3)
+# Of each row its organization, where it is known, and what became of it.
+Outcomes = Mapping[int, tuple[int | None, Verdict]]
+Handler = Callable[[Session, Rows, datetime], Outcomes]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """A table of rows that say work has come in, and the function that acts on a batch of them."""
+
+    model: type[DeclarativeBase]
+    pending: str
+    columns: str
+    batch: int
+    handle: Handler
+
+    @property
+    def table(self) -> str:
+        """The table's name."""
+        return str(self.model.__tablename__)
+
+    @property
+    def due(self) -> str:
+        """The condition of a row that is due."""
+        return f"status = '{self.pending}' AND due_at <= %(at)s"
+
+
+def drain_batch(inbox: Inbox, engine: Engine) -> int:
+    """Handle up to a batch of due rows; return how many there were."""
+    at, rows = clock.now(), Rows()
+    try:
+        with transaction(engine) as session:
+            rows = _claim(session, inbox, at)
+            verdicts = _handle(session, inbox, rows, at)
+        _tell(inbox, verdicts)
+    except Exception as error:
+        if not rows:
+            raise
+        log.warning("inbox.batch_failed", table=inbox.table, rows=len(rows), error=describe(error))
+        for row in rows:
+            drain_row(inbox, engine, row["id"])
+    return len(rows)
+
+
+def drain_row(inbox: Inbox, engine: Engine, row_id: int, *, counted: bool = False) -> None:
+    """Handle one row on its own; a failure counts an attempt, unless it was counted before."""
+    at = clock.now()
+    with structlog.contextvars.bound_contextvars(table=inbox.table, row=row_id):
+        try:
+            with transaction(engine) as session:
+                rows = fetch(session, _select(inbox, f"id = %(id)s AND {inbox.due}", 1), id=row_id, at=at)
+                verdicts = _handle(session, inbox, rows, at)
+            _tell(inbox, verdicts)
+        except Exception as error:
+            log.exception("inbox.row_failed")
+            _failed(inbox, engine, row_id, error, counts=not counted and not _is_passing(error))
+
+
+def drain_suspect(inbox: Inbox, engine: Engine) -> bool:
+    """Handle one row that may have killed a process, its attempt counted first; return whether there was one."""
+    at = clock.now()
+    suspect = _select(inbox, f"{inbox.due} AND sweeps >= {SUSPECT_SWEEPS}", 1)
+    with transaction(engine) as session:
+        rows = fetch(session, suspect, at=at)
+        if not rows:
+            return False
+        row_id, attempts = rows[0]["id"], rows[0]["attempts"] + 1
+        if attempts > MAX_ATTEMPTS:
+            update(session, inbox.model, [_marks(rows[0], None, _worker_lost(attempts - 1), at)])
+        else:
+            # It stays due: whoever dies with it leaves it where it was, one attempt older.
+            update(session, inbox.model, [{"id": row_id, "attempts": attempts}])
+    if attempts <= MAX_ATTEMPTS:
+        drain_row(inbox, engine, row_id, counted=True)
+    return True
+
+
+def _worker_lost(attempts: int) -> Parked:
+    return Parked("worker_lost", f"the process that handled it died {attempts} times; look for its cause, then replay")
+
+
+def _select(inbox: Inbox, where: str, limit: int) -> str:
+    return (
+        f"SELECT {inbox.columns} FROM {inbox.table} WHERE {where}"  # noqa: S608 - our own names
+        f" ORDER BY due_at, id LIMIT {limit} FOR UPDATE SKIP LOCKED"
+    )
+
+
+def _claim(session: Session, inbox: Inbox, at: datetime) -> Rows:
+    return fetch(session, _select(inbox, f"{inbox.due} AND sweeps < {SUSPECT_SWEEPS}", inbox.batch), at=at)
+
+
+def _handle(session: Session, inbox: Inbox, rows: Rows, at: datetime) -> Outcomes:
+    """Let the handler act on rows, and mark them; return what became of each."""
+    if not rows:
+        return {}
+    outcomes = inbox.handle(session, rows, at)
+    update(session, inbox.model, [_marks(row, *outcomes[row["id"]], at) for row in rows])
+    return outcomes
+
+
+def _tell(inbox: Inbox, outcomes: Outcomes) -> None:
+    """Log, once it is committed, what a person may have to look at."""
+    for row, (organization, verdict) in outcomes.items():
+        if isinstance(verdict, Parked | Quarantined):
+            names = {"table": inbox.table, "row": row, "organization": organization, "code": verdict.code}
+            log.warning("inbox.parked", **names)
+    if outcomes:
+        log.debug("inbox.drained", table=inbox.table, rows=len(outcomes))
+
+
+def _marks(row: Mapping[str, Any], organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:
+    """Return the columns that say what became of a row."""
+    age = at - row["received_at"]
+    if type(verdict) is Later and age > GIVE_UP_AFTER:
+        verdict = Quarantined(verdict.code, f"{verdict.reason}, for {GIVE_UP_AFTER.days} days")
+    later = isinstance(verdict, Later)
+    return {
+        "id": row["id"],
+        "organization_id": organization or row["organization_id"],
+        "status": verdict.status,
+        "error_code": verdict.code,
+        "last_error": verdict.reason,
+        "waits_for": verdict.waits_for,
+        "due_at": at + min(max(age / 2, SHORTEST_WAIT), LONGEST_WAIT) if later else row["due_at"],
+        "sweeps": 0,
+        "finished_at": None if later else at,
+    }
+
+
+def _is_passing(error: Exception) -> bool:
+    """Say whether the database was away, or another transaction in the way: no fault of the row.
+
+    A statement that ran into its own time limit is.
+    """
+    away = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, OperationalError, PoolTimeout)
+    return isinstance(error, away) and not isinstance(error, psycopg.errors.QueryCanceled)
+
+
+FAILED = """
+UPDATE {table}
+   SET attempts = attempts + %(counts)s, last_error = %(error)s, error_code = 'failed', sweeps = 0,
+       due_at = %(at)s + make_interval(secs => 2 ^ least(attempts + %(counts)s, 12)),
+       status = CASE WHEN %(counts)s > 0 AND attempts + %(counts)s >= %(most)s THEN %(parked)s ELSE status END,
+       finished_at = CASE WHEN %(counts)s > 0 AND attempts + %(counts)s >= %(most)s THEN %(at)s::timestamptz END
+ WHERE id = %(id)s AND status = %(pending)s
+"""
+
+
+def _failed(inbox: Inbox, engine: Engine, row_id: int, error: Exception, *, counts: bool) -> None:
+    """Keep a failure on its row: tried again after a doubling delay, parked after the last attempt."""
+    at = clock.now()
+    with transaction(engine) as session:
+        fetch(
+            session,
+            FAILED.format(table=inbox.table),
+            id=row_id,
+            at=at,
+            counts=int(counts),
+            most=MAX_ATTEMPTS,
+            error=describe(error),
+            parked=Parked.status,
+            pending=inbox.pending,
+        )

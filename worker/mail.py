@@ -1,0 +1,129 @@
+"""Mail: rendered from a row when it leaves, sent to the SMTP server or written to a folder."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from sqlalchemy import Engine
+
+from db.models import Notification
+from db.transaction import reading
+from domain.receipt import Receipt, read_receipt
+from worker import clock
+from worker.outbox import NoLongerTrue, Outbox, Undeliverable
+from worker.runtime import settings
+
+# A batch of leases is shorter than its lease even if every message takes this long.
+SMTP_TIMEOUT_SECONDS = 10
+SMTP_PERMANENT = 500
+SMTP_PORTS = {"smtp": 25, "smtps": 465}
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("worker"),
+        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def compose(receipt: Receipt) -> EmailMessage:
+    """Return the receipt of a purchase: text and HTML, with the id that stays the same however often it is sent.
+
+    Raises:
+        Undeliverable: the student has no address that a mail can go to.
+
+    """
+    message = EmailMessage()
+    message["Subject"] = _one_line(f"{receipt.organization}: {', '.join(p.name for p in receipt.packages)}")
+    message["From"] = _address(receipt.organization, receipt.sender)
+    message["To"] = _address(receipt.student_name or "", receipt.email or "")
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = f"<{receipt.message_id}@{receipt.sender.rpartition('@')[2]}>"
+    message.set_content(_templates().get_template("purchase_receipt.txt.jinja").render(receipt=receipt))
+    html = _templates().get_template("purchase_receipt.html.jinja").render(receipt=receipt)
+    message.add_alternative(html, subtype="html")
+    return message
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _address(name: str, email: str) -> Address:
+    if not email:
+        raise Undeliverable("the student has no e-mail address: add one, and it is sent again")
+    try:
+        return Address(_one_line(name), addr_spec=email)
+    except (ValueError, IndexError) as error:
+        raise Undeliverable("the e-mail address is not one") from error
+
+
+def deliver(engine: Engine, row_id: int) -> None:
+    """Render and send one row of the outbox."""
+    with reading(engine) as session:
+        receipt = read_receipt(session, row_id)
+    if receipt is None:
+        raise NoLongerTrue
+    message = compose(receipt)
+    url = settings().smtp_url
+    if url is None:
+        _write(settings().mail_folder, receipt.message_id, message)
+    else:
+        _send(urlsplit(url), message)
+
+
+def _write(folder: Path, name: str, message: EmailMessage) -> None:
+    """Write a mail whole or not at all; sent again it takes its own place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{name}"
+    unfinished.write_bytes(message.as_bytes())
+    unfinished.replace(folder / f"{name}.eml")
+
+
+def _send(url: SplitResult, message: EmailMessage) -> None:
+    host, port = url.hostname or "localhost", url.port or SMTP_PORTS[url.scheme]
+    if url.scheme == "smtps":
+        tls = ssl.create_default_context()
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=SMTP_TIMEOUT_SECONDS, context=tls)
+    else:
+        server = smtplib.SMTP(host, port, timeout=SMTP_TIMEOUT_SECONDS)
+    with server:
+        server.ehlo()
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+        _hand_over(server, message)
+
+
+def _hand_over(server: smtplib.SMTP, message: EmailMessage) -> None:
+    """Give a message to the server; what it refuses for good is not tried again."""
+    try:
+        server.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        _refused(min(codes), error)
+    except smtplib.SMTPResponseException as error:
+        _refused(error.smtp_code, error)
+
+
+def _refused(code: int, error: smtplib.SMTPException) -> None:
+    """Raise what an answer means: 5yz is final (RFC 5321 §4.2.1)."""
+    if code >= SMTP_PERMANENT:
+        raise Undeliverable(f"the mail server refused it for good ({code}): mend the address or the sender") from error
+    raise error
+
+
+NOTIFICATIONS = Outbox(Notification, batch=5, send=deliver)

@@ -1,0 +1,101 @@
+"""The inbox of Stripe's events: read each, find whose it is, and let the rules act on the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db.models import EventStatus, StripeEvent
+from db.transaction import Rows
+from domain.fulfillment import Told, fulfil
+from domain.routing import Unrouted, route
+from domain.verdict import Asking, Done, Ignored, Later, Parked, Quarantined, Verdict
+from worker.inbox import Inbox, Outcomes
+from worker.runtime import settings
+from worker.stripe_event import Statement, Unreadable, Unsupported, read
+
+# Stripe answers what a Checkout sold; events wait under this name until it was asked.
+LINE_ITEMS = "stripe:line_items"
+COLUMNS = "id, organization_id, account, livemode, payload, line_items, attempts, due_at, received_at"
+
+Reading = Statement | Verdict
+
+
+def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
+    """Act on a batch of events; return of each its organization and what became of it."""
+    readings = {row["id"]: _read(row) for row in rows}
+    organizations = _organizations(session, rows, readings)
+    told = [
+        Told(row["id"], organization, statement.facts)
+        for row in rows
+        if isinstance(statement := readings[row["id"]], Statement)
+        and isinstance(organization := organizations[row["id"]], int)
+    ]
+    acted = fulfil(session, told, at=at)
+    return {row["id"]: _outcome(row["id"], readings, organizations, acted) for row in rows}
+
+
+def _read(row: Mapping[str, Any]) -> Reading:
+    """Return what an event says, or why it may not or cannot say it."""
+    if settings().livemode is not None and row["livemode"] is not settings().livemode:
+        return Quarantined("wrong_mode", f"livemode is {row['livemode']}, and this installation takes the other")
+    try:
+        statement = read(row["payload"], row["line_items"])
+    except Unsupported as reason:
+        return Parked("unsupported_event", str(reason))
+    except (Unreadable, ValueError, RecursionError) as reason:
+        detail = str(reason) if isinstance(reason, Unreadable) else "the body is not JSON that we can read"
+        return Parked("unreadable_event", detail)
+    return statement if statement.handled else Ignored()
+
+
+def _organizations(session: Session, rows: Rows, readings: Mapping[int, Reading]) -> dict[int, int | Verdict]:
+    """Return whose each event is: as the secret or the path said, else as its content says."""
+    known: dict[int, int | Verdict] = {row["id"]: row["organization_id"] for row in rows if row["organization_id"]}
+    unrouted = [
+        Unrouted(
+            event_id=row["id"],
+            account=row["account"],
+            slug=statement.organization,
+            payments=statement.payments,
+            customer=statement.customer,
+        )
+        for row in rows
+        if row["id"] not in known and isinstance(statement := readings[row["id"]], Statement)
+    ]
+    settled = {
+        payment: organization
+        for row, organization in known.items()
+        if isinstance(statement := readings[row], Statement) and isinstance(organization, int)
+        for payment in statement.payments
+    }
+    return known | (route(session, unrouted, settled) if unrouted else {})
+
+
+def _outcome(
+    row: int, readings: Mapping[int, Reading], organizations: Mapping[int, int | Verdict], acted: Mapping[int, Verdict]
+) -> tuple[int | None, Verdict]:
+    reading, organization = readings[row], organizations.get(row)
+    if not isinstance(reading, Statement):
+        return (organization if isinstance(organization, int) else None), reading
+    if not isinstance(organization, int):
+        # What is only recorded may be nobody's: a card that was declined, of a payment that never came.
+        recorded = not reading.facts and isinstance(organization, Later)
+        return None, Done() if recorded or organization is None else organization
+    return organization, _line_items(acted[row])
+
+
+def _line_items(verdict: Verdict) -> Verdict:
+    """Let an event wait for Stripe's line items, where Stripe can be asked."""
+    if not isinstance(verdict, Later) or verdict.code != "needs_line_items":
+        return verdict
+    if settings().stripe_api_key is None:
+        advice = f"{verdict.reason}; set STRIPE_API_KEY and replay, or refund it in Stripe"
+        return Parked("unrecognised_purchase", advice, verdict.waits_for)
+    return Asking(verdict.code, verdict.reason, LINE_ITEMS)
+
+
+STRIPE_EVENTS = Inbox(StripeEvent, EventStatus.RECEIVED.value, COLUMNS, batch=50, handle=handle)

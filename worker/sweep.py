@@ -1,0 +1,56 @@
+"""Liveness: whatever became of its hint, a row that is due is drained within a sweep."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from db.transaction import fetch, transaction
+from worker import clock
+from worker.hints import Hints
+from worker.inbox import SUSPECT_SWEEPS, Inbox
+
+# Rows this long due are overdue: a drain that lives takes them within moments.
+OVERDUE = timedelta(seconds=5)
+# What a dead drain had claimed stands at the head of the queue: one batch of it.
+HEAD = 50
+
+# A row is suspicious only if a drain began after it was overdue, and left it: one that nobody came
+# for is not.
+MARK = """
+UPDATE {table} SET sweeps = sweeps + 1
+ WHERE id IN (SELECT id FROM {table} WHERE {due} AND sweeps < {suspect}
+               AND due_at < (SELECT started_at FROM drains WHERE inbox = '{table}')
+               ORDER BY due_at, id LIMIT {head} FOR UPDATE SKIP LOCKED)
+"""
+
+NOTE = """
+INSERT INTO drains (inbox, started_at) VALUES (%(inbox)s, %(at)s)
+ON CONFLICT (inbox) DO UPDATE SET started_at = excluded.started_at
+"""
+
+DUE = """
+SELECT 'stripe' AS queue WHERE EXISTS
+  (SELECT 1 FROM stripe_events WHERE status = 'RECEIVED' AND due_at <= %(at)s)
+UNION ALL SELECT 'notifications' WHERE EXISTS
+  (SELECT 1 FROM notifications WHERE status = 'PENDING' AND due_at <= %(at)s)
+    OR EXISTS (SELECT 1 FROM domain_events WHERE status = 'PENDING' AND due_at <= %(at)s)
+"""
+
+
+def note_drain(engine: Engine, inbox: Inbox) -> None:
+    """Note that a drain begins: what it leaves at the head of the queue is suspicious."""
+    with transaction(engine) as session:
+        fetch(session, NOTE, inbox=inbox.table, at=clock.now())
+
+
+def sweep(engine: Engine, inbox: Inbox, hints: Hints, *, at: datetime) -> int:
+    """Count overdue rows at the head of an inbox, and hint at every queue that has something due; return how many."""
+    mark = MARK.format(table=inbox.table, due=inbox.due, suspect=SUSPECT_SWEEPS, head=HEAD)
+    with transaction(engine) as session:
+        fetch(session, mark, at=at - OVERDUE)
+        queues = [row["queue"] for row in fetch(session, DUE, at=at)]
+    for queue in queues:
+        hints.send(queue)
+    return len(queues)

@@ -1,0 +1,53 @@
+"""The work of each scheduled task, to be done by a worker once per period or by a person now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from worker import clock
+from worker.event_bus import DOMAIN_EVENTS
+from worker.mail import NOTIFICATIONS
+from worker.outbox import relay_batch
+from worker.runtime import engine, hints
+from worker.schedule import once_per_period
+from worker.stripe_inbox import STRIPE_EVENTS
+from worker.sweep import sweep
+from worker.upkeep import prune_runs, refresh_stale_flags
+
+
+def _sweep(at: datetime) -> int:
+    return sweep(engine(), STRIPE_EVENTS, hints(), at=at)
+
+
+def _flags(at: datetime) -> int:
+    return refresh_stale_flags(engine(), at=at)
+
+
+def _prune(at: datetime) -> int:
+    return prune_runs(engine(), at=at)
+
+
+WORK: dict[str, Callable[[datetime], int]] = {
+    "inbox.sweep": _sweep,
+    "students.flags": _flags,
+    "runs.prune": _prune,
+}
+
+
+def run_scheduled(name: str) -> None:
+    """Do a scheduled task's work, unless somebody has taken this period."""
+    once_per_period(engine(), name, WORK[name])
+
+
+def run_now(name: str) -> int:
+    """Do a scheduled task's work whoever has taken its period; return its count."""
+    return WORK[name](clock.now())
+
+
+def drain_outboxes() -> int:
+    """Send all that is due, in this process; return how much there was."""
+    total = 0
+    while sent := relay_batch(DOMAIN_EVENTS, engine()) + relay_batch(NOTIFICATIONS, engine()):
+        total += sent
+    return total
