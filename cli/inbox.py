@@ -17,12 +17,13 @@ from db.transaction import reading, transaction
 from domain import event_view, job_view
 from domain.event_replay import replay, replay_all
 from domain.event_view import EventFilter, EventView
-from domain.job_view import JobView
+from domain.job_retry import retry, retry_all
+from domain.job_view import JobFilter, JobView
 from domain.listing import Part
 from worker import clock
 
-events = typer.Typer(help="The inbox of Stripe's events.", no_args_is_help=True)
-jobs = typer.Typer(help="The inbox of commands.", no_args_is_help=True)
+events = typer.Typer()
+jobs = typer.Typer()
 
 # What PostgreSQL's bigint holds.
 MAX_ID = 2**63 - 1
@@ -34,7 +35,7 @@ After = Annotated[
 ]
 Id = Annotated[int, typer.Argument(min=1, max=MAX_ID)]
 Ids = Annotated[list[int], typer.Argument(min=1, max=MAX_ID, show_default=False)]
-
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many.")]
 
 Status = Annotated[EventStatus | None, typer.Option(case_sensitive=False)]
 Type = Annotated[str | None, typer.Option("--type", help="Such as checkout.session.completed.")]
@@ -71,19 +72,26 @@ def _event_row(event: EventView) -> dict[str, object]:
 
 
 @events.command("show")
-def events_show(event_id: Id) -> None:
+def events_show(event_id: Id, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
     """Show one event with what was signed."""
     with database() as engine, reading(engine) as session:
         event = event_view.find(session, event_id, None)
         if event is None:
             raise output.fail(f"there is no event {event_id}")
-        payload = event_view.body(session, event_id).payload
-    for name, value in asdict(event).items():
-        typer.echo(f"{name}: {'' if value is None else value}")
+        said = event_view.body(session, event_id)
+    if as_json:
+        output.show_one(asdict(event) | said.shown())
+        return
+    _lines(asdict(event))
     try:
-        typer.echo(payload.decode())
+        typer.echo(said.payload.decode())
     except UnicodeDecodeError:
-        typer.echo(f"base64: {base64.b64encode(payload).decode()}")
+        typer.echo(f"base64: {base64.b64encode(said.payload).decode()}")
+
+
+def _lines(fields: dict[str, object]) -> None:
+    for name, value in fields.items():
+        typer.echo(f"{name}: {'' if value is None else value}")
 
 
 @events.command("replay")
@@ -92,7 +100,7 @@ def events_replay(
     status: Status = None,
     kind: Type = None,
     code: Code = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,  # noqa: FBT002 - a flag
+    dry_run: DryRun = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Make events due again, those named or those that a filter means; what was done is not done twice."""
     wanted = EventFilter(status=status, type=kind, code=code)
@@ -103,7 +111,7 @@ def events_replay(
         if dry_run:
             session.rollback()
     if not dry_run:
-        _hint()
+        _hint("stripe")
     typer.echo(f"{number} event(s) {'would be due' if dry_run else 'due'}")
 
 
@@ -114,23 +122,30 @@ def _replay_each(session: Session, event_ids: list[int]) -> int:
     return len(event_ids)
 
 
-def _hint() -> None:
-    from worker.hints import Hints
+def _hint(queue: str) -> None:
+    """Wake a queue that a worker drains; what nothing drains yet waits for the version that does."""
+    from worker.hints import DRAINS, Hints
 
-    Hints(config.load().broker_url).send("stripe")
+    if queue in DRAINS:
+        Hints(config.load().broker_url).send(queue)
+
+
+Kind = Annotated[str | None, typer.Option(help="Such as booking.book.")]
 
 
 @jobs.command("list")
-def jobs_list(
+def jobs_list(  # noqa: PLR0913, PLR0917 - one parameter per option
     status: Annotated[JobStatus | None, typer.Option(case_sensitive=False)] = None,
-    kind: Annotated[str | None, typer.Option()] = None,
+    kind: Kind = None,
+    code: Code = None,
     limit: Limit = 50,
     after: After = None,
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """List commands, newest first."""
+    wanted = JobFilter(status, kind, code)
     with database() as engine, reading(engine) as session:
-        found = job_view.jobs(session, None, Part(limit, after), status=status, kind=kind)
+        found = job_view.jobs(session, None, wanted, Part(limit, after))
     output.show([_job_row(job) for job in found], as_json=as_json, empty="no jobs")
 
 
@@ -138,19 +153,60 @@ def _job_row(job: JobView) -> dict[str, object]:
     return {
         "id": job.id,
         "accepted": job.accepted_at,
+        "organization": job.organization,
         "kind": job.kind,
         "status": job.status.value,
         "attempts": job.attempts,
-        "why": job.last_error,
+        "next attempt": job.next_attempt_at,
+        "why": f"{job.error_code}: {job.last_error}" if job.last_error else job.error_code,
     }
 
 
 @jobs.command("show")
-def jobs_show(job_id: Id) -> None:
+def jobs_show(job_id: Id, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
     """Show one command and its outcome."""
     with database() as engine, reading(engine) as session:
         job = job_view.find(session, job_id, organization_id=None, student_id=None)
     if job is None:
         raise output.fail(f"there is no job {job_id}")
-    for name, value in asdict(job).items():
-        typer.echo(f"{name}: {'' if value is None else value}")
+    if as_json:
+        output.show_one(asdict(job))
+    else:
+        _lines(asdict(job))
+
+
+@jobs.command("retry")
+def jobs_retry(
+    job_ids: Ids = (),  # type: ignore[assignment] # typer gives a list
+    kind: Kind = None,
+    code: Code = None,
+    dry_run: DryRun = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Make commands due again that failed by a fault of ours; what the rules refused is final."""
+    wanted = JobFilter(kind=kind, code=code)
+    if bool(job_ids) == (wanted != JobFilter()):
+        raise output.fail("name jobs by their ids, or by --kind and --code", output.USAGE)
+    with database() as engine, transaction(engine) as session:
+        number = _retry_each(session, job_ids) if job_ids else _retry_all(session, wanted)
+        if dry_run:
+            session.rollback()
+    if not dry_run:
+        _hint("bookings")
+    typer.echo(f"{number} job(s) {'would be due' if dry_run else 'due'}")
+
+
+def _retry_each(session: Session, job_ids: list[int]) -> int:
+    if refused := retry(session, job_ids, None, at=clock.now()):
+        reasons = "; ".join(f"job {each} {reason}" for each, reason in refused.items())
+        raise output.fail(f"nothing is retried: {reasons}")
+    return len(set(job_ids))
+
+
+def _retry_all(session: Session, wanted: JobFilter) -> int:
+    number, refused = retry_all(session, wanted, None, at=clock.now())
+    if refused:
+        counts = ", ".join(f"{count} ended in {code}" for code, count in refused.items())
+        told = output.fail(f"the rules said no, which is final: {counts}")
+        if not number:
+            raise told
+    return number

@@ -18,15 +18,10 @@ from cli import output
 from webhook_gateway.signature import sign
 from worker import clock
 
-stripe = typer.Typer(help="Stripe, from the outside.", no_args_is_help=True)
+stripe = typer.Typer()
 
 TIMEOUT_SECONDS = 10
 MAX_REPEAT = 1_000
-
-
-@stripe.callback()
-def _stripe() -> None:
-    """Keep `send` a word of its own, though it is the only one."""
 
 
 @stripe.command()

@@ -147,7 +147,7 @@ class _Watched:
         delay = self._delay()
         self.due = time.monotonic() + delay
         when = f"in {delay:g} s" if delay else "now"
-        log.warning("%s %s; it starts again %s", self.service.name, _how_it_ended(self.process.returncode), when)
+        log.warning("%s %s; it starts again %s", self.service.name, how_it_ended(self.process.returncode), when)
 
     def _delay(self) -> float:
         if time.monotonic() - self.started >= SETTLED:
@@ -193,5 +193,6 @@ def _any_runs(processes: Sequence[Popen[bytes]]) -> bool:
     return any(process.poll() is None for process in processes)
 
 
-def _how_it_ended(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """Say how a process ended."""
     return f"exited with code {code}" if code >= 0 else f"was killed by signal {-code} ({signal.strsignal(-code)})"

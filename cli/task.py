@@ -10,7 +10,7 @@ import config
 from cli import output
 from worker.schedule import SCHEDULE
 
-task = typer.Typer(help="What the clock does.", no_args_is_help=True)
+task = typer.Typer()
 
 
 @task.command("list")

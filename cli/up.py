@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import http.client
+import logging
 import os
 import signal
 import socket
@@ -13,23 +14,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 from typing import IO
 
-import typer
-from sqlalchemy.exc import OperationalError
-
 import config
-from cli.demo import seed
+from cli import output
 from cli.embedded.broker import EmbeddedBroker
 from cli.embedded.environment import generated_secrets, published
 from cli.embedded.postgres import EmbeddedPostgres
-from cli.embedded.process import StartError
+from cli.embedded.process import StartError, kill, spawn
 from cli.embedded.server import EmbeddedServer
-from cli.supervisor import Child, Supervisor
-from cli.token import mint
+from cli.supervisor import Child, Supervisor, how_it_ended
 from config import ConfigError, Settings
-from db import schema
-from worker import log
 
 # What sends waits for others, and must not make what books and fulfils wait with it.
 PROCESSES = {
@@ -39,7 +35,6 @@ PROCESSES = {
     "beat": ("beat",),
 }
 READY_PATIENCE = 60.0
-INTERRUPTED = 130
 # Let the settings be checked before the embedded servers, whose URLs they need, are started.
 PLACEHOLDERS = {"DATABASE_URL": "postgresql:///", "BROKER_URL": "redis://127.0.0.1"}
 PUBLISHED = ("DATABASE_URL", "BROKER_URL", "HOST", "PORT")
@@ -55,10 +50,10 @@ def up(*, port: int | None, demo: bool) -> int:
         with ExitStack() as stack:
             return _run(stack, _environment(port), demo=demo)
     except StartError as error:
-        typer.echo(f"punchcard: {error}", err=True)
+        output.complain(str(error))
         return 1
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return output.INTERRUPTED
 
 
 def _run(stack: ExitStack, environ: Mapping[str, str], *, demo: bool) -> int:
@@ -69,14 +64,14 @@ def _run(stack: ExitStack, environ: Mapping[str, str], *, demo: bool) -> int:
     _check_address(settings.host, settings.port)
     servers = _start_servers(stack, home, environ)
     environ = {**environ, **_addresses(settings), **{name: server.url for name, server in servers.items()}}
-    _fill(environ["DATABASE_URL"], demo=demo)
+    _fill(environ, demo=demo)
     if "DATABASE_URL" in servers:
         stack.enter_context(published(home, {name: environ[name] for name in PUBLISHED}))
-    log.configure(level=settings.log_level, form=settings.log_format)
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[_LateLog(settings)])
     supervisor = stack.enter_context(Supervisor(_children(environ), servers.values()))
     if _wait_until_ready(supervisor, settings):
         # Tokens for everybody to read are for a stack that serves nobody yet.
-        _welcome(settings, secret=settings.jwt_secret if demo or "DATABASE_URL" in servers else None)
+        _welcome(settings, environ, tokens=settings.jwt_secret is not None and (demo or "DATABASE_URL" in servers))
         supervisor.watch()
     return 0
 
@@ -142,15 +137,27 @@ def _start_servers(stack: ExitStack, home: Path, environ: Mapping[str, str]) -> 
     return servers
 
 
-def _fill(database_url: str, *, demo: bool) -> None:
+def _fill(environ: Mapping[str, str], *, demo: bool) -> None:
+    """Bring the schema up to date and load the demo."""
     try:
-        schema.upgrade(database_url)
-    except OperationalError as error:
-        reason = str(error.orig).splitlines()[0]
-        message = f"the database could not be migrated: {reason}"
+        _ended(environ, "migrate")
+    except StartError as error:
+        message = f"the database could not be migrated: {error}"
         raise StartError(message) from error
     if demo:
-        seed(database_url)
+        _ended(environ, "seed", "demo")
+
+
+def _ended(environ: Mapping[str, str], *arguments: str) -> str:
+    """Run a command to its end and return what it said: what it imports would stay in this process."""
+    process = spawn([str(_command()), *arguments], env=environ, output=PIPE)
+    try:
+        said, complaint = process.communicate()
+    finally:
+        kill(process)
+    if process.returncode:
+        raise StartError(complaint.decode().strip().removeprefix("punchcard: ") or how_it_ended(process.returncode))
+    return said.decode()
 
 
 def _children(environ: Mapping[str, str]) -> list[Child]:
@@ -184,16 +191,34 @@ def _is_ready(host: str, port: int) -> bool:
         connection.close()
 
 
-def _welcome(settings: Settings, *, secret: str | None) -> None:
+def _welcome(settings: Settings, environ: Mapping[str, str], *, tokens: bool) -> None:
     url = _base_url(settings)
-    typer.echo(f"ready {url}")
-    if secret is None:
+    output.say(f"ready {url}")
+    if not tokens:
         return
-    student = mint(secret, org=DEMO_ORGANIZATION, role="student", sub="demo-student")
-    staff = mint(secret, org=DEMO_ORGANIZATION, role="staff", sub="demo-staff")
-    typer.echo(f"\nstudent token: {student}\nstaff token: {staff}")
-    typer.echo(f"\nSend a signed test purchase:\n  {_short(_command())} stripe send {_short(EXAMPLE)}")
-    typer.echo(f'See what it bought:\n  curl -s {url}/api/students/me/packages -H "Authorization: Bearer {student}"')
+    student, staff = (_token(environ, role) for role in ("student", "staff"))
+    output.say(f"\nstudent token: {student}\nstaff token: {staff}")
+    output.say(f"\nSend a signed test purchase:\n  {_short(_command())} stripe send {_short(EXAMPLE)}")
+    output.say(f'See what it bought:\n  curl -s {url}/api/students/me/packages -H "Authorization: Bearer {student}"')
+
+
+def _token(environ: Mapping[str, str], role: str) -> str:
+    return _ended(environ, "token", "--org", DEMO_ORGANIZATION, "--role", role, "--sub", f"demo-{role}").strip()
+
+
+class _LateLog(logging.Handler):
+    """Sets up the logs at the first message: a supervisor seldom has one, and what writes it takes 15 MB."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Make way for the real handler, and hand it the message."""
+        from worker import log
+
+        log.configure(level=self._settings.log_level, form=self._settings.log_format)
+        logging.getLogger(record.name).handle(record)
 
 
 def _base_url(settings: Settings) -> str:

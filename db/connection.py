@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import orjson
 from sqlalchemy import Engine, create_engine
 
 # Each limit is shorter than the one around it: lock < statement < task (60 s) < lease (120 s).
@@ -11,7 +14,13 @@ IDLE_IN_TRANSACTION_MS = 15_000
 CONNECT_TIMEOUT_S = 3
 
 
-def connect_arguments(name: str) -> dict[str, str | int]:
+# For whoever only looks up what a batch names. A session keeps its plans, those of foreign keys too: one
+# made while a table was empty would go on reading all of it, for every row that is written, until
+# somebody analyzes the table.
+BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
+def connect_arguments(name: str, planner: Mapping[str, str] | None = None) -> dict[str, str | int]:
     """Return libpq's parameters for a connection that cannot hang for ever."""
     limits = {
         "lock_timeout": LOCK_TIMEOUT_MS,
@@ -26,7 +35,7 @@ def connect_arguments(name: str) -> dict[str, str | int]:
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": STATEMENT_TIMEOUT_MS + 2_000,
-        "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
+        "options": " ".join(f"-c {key}={value}" for key, value in {**limits, **(planner or {})}.items()),
     }
 
 
@@ -35,15 +44,16 @@ def driver_url(url: str) -> str:
     return "postgresql+psycopg://" + url.partition("://")[2]
 
 
-def build_engine(url: str, *, name: str, size: int = 5) -> Engine:
+def build_engine(url: str, *, name: str, size: int = 5, planner: Mapping[str, str] | None = None) -> Engine:
     """Return an engine; a request waits at most a second for one of its `size` connections."""
     return create_engine(
         driver_url(url),
-        connect_args=connect_arguments(name),
+        connect_args=connect_arguments(name, planner),
         pool_pre_ping=True,
         pool_size=size,
         max_overflow=0,
         pool_timeout=1,
+        json_deserializer=orjson.loads,
         # An error's text goes into logs; what a student typed does not.
         hide_parameters=True,
     )

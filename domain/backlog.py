@@ -1,4 +1,4 @@
-"""How much work waits, and how long: what a monitor looks at."""
+"""How much work waits, how long, and how much was done: what a monitor looks at."""
 
 from __future__ import annotations
 
@@ -44,6 +44,32 @@ def backlog(session: Session, *, at: datetime) -> list[Backlog]:
     """Return what waits; the age is of the row longest due, in seconds, None where nothing falls due."""
     return [
         Backlog(row["name"], row["status"], row["rows"], _age(row["oldest"], at)) for row in fetch(session, WAITING)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainTotals:
+    """What the drains of one inbox did since its schema was made, and how long ago the last one began, in seconds."""
+
+    name: str
+    batches: int
+    rows: int
+    seconds: float
+    age: float
+
+
+def drain_totals(session: Session, *, at: datetime) -> list[DrainTotals]:
+    """Return the sums of each inbox that was ever drained."""
+    rows = fetch(session, "SELECT inbox, batches, rows, seconds, started_at FROM drains ORDER BY inbox")
+    return [
+        DrainTotals(
+            row["inbox"],
+            row["batches"],
+            row["rows"],
+            row["seconds"],
+            max((at - row["started_at"]).total_seconds(), 0.0),
+        )
+        for row in rows
     ]
 
 

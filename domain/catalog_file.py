@@ -161,6 +161,7 @@ def check(document: object) -> CatalogFile:
 def apply(session: Session, catalog: CatalogFile, *, at: datetime) -> Changes:
     """Create and update what a catalog names, and take up the events that were parked for it."""
     changes = Changes()
+    _lock(session, catalog)
     for entry in catalog.organizations:
         organization = _organization(session, entry, changes, at=at)
         for product in entry.products:
@@ -168,6 +169,13 @@ def apply(session: Session, catalog: CatalogFile, *, at: datetime) -> Changes:
         names = [name for product in entry.products for name in _names(product)]
         changes.taken_up += take_up(session, organization.id, names, at=at)
     return changes
+
+
+def _lock(session: Session, catalog: CatalogFile) -> None:
+    """Lock every organization of the file in the order of their ids, as everybody does, whatever the file's is."""
+    slugs = [entry.slug for entry in catalog.organizations]
+    named = select(Organization.id).where(Organization.slug.in_(slugs)).order_by(Organization.id)
+    session.execute(named.with_for_update(key_share=True)).all()
 
 
 def _names(entry: ProductEntry) -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from db.models import EventStatus, StripeEvent
+from domain.again import due_again
 from domain.event_view import EventFilter, EventView, find, matching, visible
 
 
@@ -30,4 +31,4 @@ def replay_all(session: Session, wanted: EventFilter, organization_id: int | Non
 
 
 def _due(at: datetime) -> dict[str, Any]:
-    return {"status": EventStatus.RECEIVED, "due_at": at, "attempts": 0, "sweeps": 0, "finished_at": None}
+    return {"status": EventStatus.RECEIVED} | due_again(at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +46,17 @@ class EventBody:
 
     payload: bytes
     line_items: dict[str, Any] | None
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as JSON can hold it: `payload`, or `payload_base64` where the bytes are not JSON."""
+        content = {"line_items": self.line_items}
+        try:
+            shown = content | {"payload": json.loads(self.payload)}
+            # What Python reads more kindly than JSON is (NaN, infinite numbers) is shown as bytes.
+            json.dumps(shown, allow_nan=False)
+        except (ValueError, RecursionError):
+            return content | {"payload_base64": b64encode(self.payload).decode()}
+        return shown
 
 
 @dataclass(frozen=True, slots=True)

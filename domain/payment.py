@@ -125,11 +125,15 @@ class Purchase:
         """What was said of the purchase: the Checkout's word first, of each teller the latest first."""
         return [self.facts[source] for source in SOURCES if source in self.facts]
 
-    def _said(self, field: str) -> str | None:
-        """Return what the first source that says anything about a field says."""
-        return next((str(said[field]) for said in self._purchases if said[field]), None)
+    @cached_property
+    def _told(self) -> dict[str, Any]:
+        """Of each field what the first source that says anything about it says."""
+        return {field: value for said in reversed(self._purchases) for field, value in said.items() if value}
 
-    @property
+    def _said(self, field: str) -> str | None:
+        return self._told.get(field)
+
+    @cached_property
     def status(self) -> PaymentStatus:
         """How far it got."""
         return PaymentStatus(max((said["status"] for said in self._purchases), key=PAYMENT_RANK.__getitem__))
@@ -139,14 +143,14 @@ class Purchase:
         """Whether it succeeded, for whatever amount."""
         return self.status is PaymentStatus.SUCCEEDED
 
-    @property
+    @cached_property
     def received(self) -> int:
         """What was paid, in minor units of `currency`: by the PaymentIntent's word, else the Checkout's."""
         paid = [said for said in self._purchases if said["status"] == PaymentStatus.SUCCEEDED]
         told = [said for said in paid if said["currency"] == self.currency]
         return int(told[-1]["amount"]) if told else 0
 
-    @property
+    @cached_property
     def currency(self) -> str:
         """What it was sold in: the Checkout's word, since the card may have been charged in another currency."""
         return str(self._purchases[0]["currency"])
@@ -215,8 +219,7 @@ class Purchase:
     @property
     def lines(self) -> list[SoldLine]:
         """The line items, where Stripe was asked for them."""
-        told: list[dict[str, Any]] = next((said["lines"] for said in self._purchases if said["lines"]), [])
-        return [SoldLine(**line) for line in told]
+        return [SoldLine(**line) for line in self._told.get("lines", ())]
 
     @property
     def from_checkout(self) -> bool:

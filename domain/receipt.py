@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.models import OrderStatus
 from db.transaction import fetch
+from domain.grant_rows import RECEIPT
 from domain.money import written
 
 
@@ -38,6 +39,10 @@ class Receipt:
     drafts: int
 
 
+class UnknownKind(Exception):
+    """A mail of a kind that this version does not know: a newer one wrote it, and sends it."""
+
+
 ORDER = """
 SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g.slug, g.timezone, s.name, s.email,
        o.paid, o.currency, o.status,
@@ -46,7 +51,7 @@ SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g
   JOIN organizations g ON g.id = n.organization_id
   JOIN orders o ON o.id = n.order_id
   JOIN students s ON s.id = n.student_id
- WHERE n.id = %(id)s
+ WHERE n.id = %(id)s AND n.kind = %(kind)s
 """
 PACKAGES = """
 SELECT name, bundle_description, expires_at FROM student_packages WHERE order_id = %(order)s ORDER BY line, unit
@@ -68,8 +73,16 @@ def retry_receipts(session: Session, students: Sequence[int], *, at: datetime) -
 
 
 def read_receipt(session: Session, notification_id: int) -> Receipt | None:
-    """Read what a receipt must say at the moment it leaves; None if all of it was refunded meanwhile."""
-    order = fetch(session, ORDER, id=notification_id)[0]
+    """Read what a receipt must say at the moment it leaves; None if all of it was refunded meanwhile.
+
+    Raises:
+        UnknownKind: it is no receipt.
+
+    """
+    orders = fetch(session, ORDER, id=notification_id, kind=RECEIPT)
+    if not orders:
+        raise UnknownKind
+    (order,) = orders
     if order["status"] == OrderStatus.REFUNDED:
         return None
     packages = fetch(session, PACKAGES, order=order["order_id"])

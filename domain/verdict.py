@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from domain.redaction import redact
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of a row; `code` and `reason` say why where it is not finished.
 
-    `waits_for` names what would bring it back: `payment:pi_…`, `product:CODE`.
+    `waits_for` names what would bring it back: `payment:pi_…`, `product:CODE`. A reason is read in
+    lists and logs: what an event says in the place of a name is hidden in it where it could be a secret.
     """
 
     code: str | None = None
     reason: str | None = None
     waits_for: str | None = None
     status: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Hide in the reason what nobody should read there."""
+        if self.reason is not None:
+            object.__setattr__(self, "reason", redact(self.reason))
 
 
 class Done(Verdict):

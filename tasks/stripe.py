@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from worker.app import app
 from worker.drain import until_empty
 from worker.inbox import drain_batch, drain_suspect
 from worker.line_items import ask_one
 from worker.runtime import engine, hints
 from worker.stripe_inbox import STRIPE_EVENTS
-from worker.sweep import note_drain
+from worker.sweep import note_drain, note_end
 
 
 @app.task(name="stripe.drain")
@@ -16,7 +18,9 @@ def drain() -> None:
     """Act on every stored event that is due: each once, each whole or not at all."""
     hints().taken("stripe")
     note_drain(engine(), STRIPE_EVENTS)
-    until_empty("stripe", lambda: drain_batch(STRIPE_EVENTS, engine()), then="notifications")
+    step = partial(drain_batch, STRIPE_EVENTS, engine())
+    drained = until_empty("stripe", step, full=STRIPE_EVENTS.batch, then="notifications")
+    note_end(engine(), STRIPE_EVENTS, drained)
     # One of each at every turn, so that no load can keep them waiting.
     asked, suspected = ask_one(engine()), drain_suspect(STRIPE_EVENTS, engine())
     if asked or suspected:

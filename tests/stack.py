@@ -135,7 +135,8 @@ class Stack:
                     found.setdefault(name, []).append(pid)
         return found
 
-    def offspring(self, pid: int) -> list[int]:
+    @staticmethod
+    def offspring(pid: int) -> list[int]:
         """Return the ids of a process's children; none where it has gone."""
         try:
             return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -14,12 +14,13 @@ from cli.demo import DEMO
 from db.transaction import Rows, fetch, transaction
 from domain import audit, catalog_file
 from tests.stripe_objects import Event, body
-from webhook_gateway.event_store import INSERT
+from webhook_gateway.event_store import NewEvent, insert, values
 from worker import clock
 from worker.event_bus import DOMAIN_EVENTS
 from worker.inbox import drain_batch, drain_suspect
 from worker.mail import NOTIFICATIONS
 from worker.outbox import relay_batch
+from worker.stripe_event import payment_key
 from worker.stripe_inbox import STRIPE_EVENTS
 
 # No test needs more batches than this: a drain that goes on has a row that stays due.
@@ -42,18 +43,18 @@ class Studio:
         return [self._store(event, scope, organization) for event in events]
 
     def _store(self, event: Event, scope: int, organization: int | None) -> bool:
-        values = {
-            "scope": scope,
-            "event_id": event["id"],
-            "organization_id": organization,
-            "type": event["type"],
-            "livemode": event.get("livemode"),
-            "account": event.get("account"),
-            "payload": body(event),
-            "at": clock.now(),
-        }
+        new = NewEvent(
+            scope=scope,
+            event_id=event["id"],
+            organization_id=organization,
+            type=event["type"],
+            livemode=event.get("livemode"),
+            account=event.get("account"),
+            payment_key=payment_key(event),
+            payload=body(event),
+        )
         with transaction(self.engine) as session:
-            return bool(fetch(session, INSERT, **values))
+            return bool(fetch(session, insert(1), **values([new], at=clock.now())))
 
     def drain(self) -> None:
         """Act on every event that is due."""

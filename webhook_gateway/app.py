@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from config import Settings
 from db.connection import build_engine
-from webhook_gateway import boundary, fault, gateway, intake
+from webhook_gateway import boundary, fault, gateway
 from webhook_gateway.gateway import Gateway
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.path import IdConverter
@@ -32,7 +32,7 @@ BEARER = SecurityScheme(type="http", scheme="bearer", bearerFormat="JWT")
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
-    """Return the WSGI application.
+    """Return the WSGI application: everything but the webhook, which the front takes in itself.
 
     Args:
         settings: What the environment says.
@@ -46,7 +46,6 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
     fault.register(app)
     for blueprint in (ops, packages, me, jobs, events, admin_jobs, docs):
         app.register_api(blueprint)
-    intake.register(app, settings)
     app.tags.append(WEBHOOK_TAG)
     app.paths.update(webhook_paths())
     return app

@@ -1,32 +1,36 @@
-"""Store a verified event once, in one statement and one commit; the hot path of the gateway."""
+"""Store verified events once, as many as wait in one statement and one commit; the hot path of the gateway."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
 
 from db.connection import connect_arguments
 
-# An answer within two seconds, whatever the database does: wait for a connection, then for the statement.
-POOL_WAIT_SECONDS = 0.7
+# An answer within two seconds, whatever the database does: to connect, and for the statement.
+CONNECT_SECONDS = 2
 STATEMENT_TIMEOUT_MS = 1_000
-POOL_SIZE = 8
-# After an outage a pool waits as long again before it connects; it gives up sooner, and the next event begins anew.
-RECONNECT_SECONDS = 1
+# The server did not even end its own statement: the line to it is cut.
+HUNG_SECONDS = 1.3
+# While one commit is under way the next is being made ready; a third would only make the groups smaller.
+LINKS = 2
+# A statement of more rows is no cheaper per row, and those in it wait longer.
+GROUP = 32
 
-# No connection was lost: the database is away or busy, and there is no time to ask it twice.
-UNANSWERED = (PoolTimeout, psycopg.errors.QueryCanceled)
+NAMES = ("scope", "event_id", "organization_id", "type", "livemode", "account", "payment_key", "payload")
+COLUMNS = (*NAMES, "due_at", "received_at")
 
-# A second delivery that is processed at the same time waits for the first one's commit, and finds its row.
-INSERT = """
-INSERT INTO stripe_events
-       (scope, event_id, organization_id, type, livemode, account, payload, due_at, received_at)
-VALUES (%(scope)s, %(event_id)s, %(organization_id)s, %(type)s, %(livemode)s, %(account)s, %(payload)s, %(at)s, %(at)s)
-ON CONFLICT (scope, event_id) DO NOTHING RETURNING id
-"""
+Key = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,64 +43,194 @@ class NewEvent:
     type: str
     livemode: bool | None
     account: str | None
+    payment_key: str | None
     payload: bytes
+
+    @property
+    def key(self) -> Key:
+        """What may stand in the table once."""
+        return self.scope, self.event_id
+
+
+@cache
+def insert(size: int) -> str:
+    """Return the statement that stores so many events, and returns those that are new.
+
+    A second delivery that is processed at the same time waits for the first one's commit, and finds its row.
+    """
+    rows = ", ".join(
+        "(" + ", ".join([*(f"%({name}{place})s" for name in NAMES), "%(at)s", "%(at)s"]) + ")" for place in range(size)
+    )
+    return (
+        f"INSERT INTO stripe_events ({', '.join(COLUMNS)}) VALUES {rows}"  # noqa: S608 - our own names
+        " ON CONFLICT (scope, event_id) DO NOTHING RETURNING scope, event_id"
+    )
+
+
+def values(events: Sequence[NewEvent], *, at: datetime) -> dict[str, Any]:
+    """Return the statement's parameters."""
+    named = {f"{name}{place}": getattr(event, name) for place, event in enumerate(events) for name in NAMES}
+    return named | {"at": at}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that is to be stored, and whom to tell whether it was new."""
+
+    event: NewEvent
+    at: datetime
+    told: asyncio.Future[bool]
 
 
 class EventStore:
     """The gateway's own connections for events, apart from those that reading requests may use up."""
 
     def __init__(self, database_url: str) -> None:
-        arguments = connect_arguments("intake")
-        arguments["options"] = f"{arguments['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
-        self._pool = ConnectionPool(
-            database_url,
-            kwargs={"autocommit": True, **arguments},
-            min_size=1,
-            max_size=POOL_SIZE,
-            timeout=POOL_WAIT_SECONDS,
-            reconnect_timeout=RECONNECT_SECONDS,
-            name="intake",
-            open=True,
-        )
+        self._waiting: deque[Waiting] = deque()
+        self._idle = [Link(database_url) for _ in range(LINKS)]
+        self._lookup, self._looking = Link(database_url), asyncio.Lock()
+        self._organizations: dict[str, int] = {}
+        self._busy: set[asyncio.Task[None]] = set()
 
-    def add(self, event: NewEvent, *, at: datetime) -> bool:
-        """Store an event; return whether it was new.
-
-        The statement can be sent twice without harm, so a connection that was lost meanwhile is
-        replaced and the statement tried once more.
+    async def add(self, event: NewEvent, *, at: datetime) -> bool:
+        """Store an event, with those that come at the same moment; return whether it was new.
 
         Raises:
             psycopg.Error: the database does not answer; whether the event is stored is not known.
 
         """
-        values = {
-            "scope": event.scope,
-            "event_id": event.event_id,
-            "organization_id": event.organization_id,
-            "type": event.type,
-            "livemode": event.livemode,
-            "account": event.account,
-            "payload": event.payload,
-            "at": at,
-        }
+        waiting = Waiting(event, at, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._idle:
+            task = asyncio.create_task(self._write(self._idle.pop()))
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+        return await waiting.told
+
+    async def organization(self, slug: str) -> int | None:
+        """Return the id of an organization, which never changes; None where there is none of that name."""
+        if slug not in self._organizations:
+            async with self._looking:
+                rows = await self._lookup.execute(
+                    "SELECT slug, id FROM organizations WHERE slug = %(slug)s", {"slug": slug}
+                )
+            self._organizations |= dict(rows)
+        return self._organizations.get(slug)
+
+    async def _write(self, link: Link) -> None:
+        """Store what waits, group by group, until nothing does."""
         try:
-            return self._insert(values)
-        except UNANSWERED:
+            while group := self._next():
+                await _store(link, group)
+        finally:
+            self._idle.append(link)
+
+    def _next(self) -> list[Waiting]:
+        group: list[Waiting] = []
+        while self._waiting and len(group) < GROUP:
+            waiting = self._waiting.popleft()
+            # Nobody waits for it any more: whoever sent it was told to send it again.
+            if not waiting.told.done():
+                group.append(waiting)
+        return group
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        for link in (*self._idle, self._lookup):
+            await link.close()
+
+
+async def _store(link: Link, group: Sequence[Waiting]) -> None:
+    """Store a group and tell each of it; one that cannot be stored must not keep the others from it."""
+    try:
+        new = await _insert(link, [waiting.event for waiting in group], at=group[0].at)
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits is told
+        if len(group) > 1 and not isinstance(error, psycopg.OperationalError):
+            for waiting in group:
+                await _store(link, [waiting])
+            return
+        for waiting in group:
+            _tell(waiting, error)
+        return
+    for waiting in group:
+        _tell(waiting, waiting.event.key in new)
+        # Of two deliveries in one group the first was the new one.
+        new.discard(waiting.event.key)
+
+
+async def _insert(link: Link, events: Sequence[NewEvent], *, at: datetime) -> set[Key]:
+    """Store events and return the keys of those that are new."""
+    unique = {event.key: event for event in events}
+    # In one order everywhere, so that two groups with the same events cannot wait for each other.
+    ordered = [unique[key] for key in sorted(unique)]
+    return {(row[0], row[1]) for row in await link.execute(insert(len(ordered)), values(ordered, at=at))}
+
+
+def _tell(waiting: Waiting, told: bool | Exception) -> None:  # noqa: FBT001 - what became of it
+    if waiting.told.done():
+        return
+    if isinstance(told, Exception):
+        waiting.told.set_exception(told)
+    else:
+        waiting.told.set_result(told)
+
+
+class Link:
+    """A connection that is made when it is needed, and made again when it was lost."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def execute(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a statement that can be sent twice without harm, and return its rows.
+
+        Raises:
+            psycopg.Error: the database does not answer; what became of the statement is not known.
+
+        """
+        is_fresh = self._connection is None or self._connection.closed
+        try:
+            return await self._execute(statement, parameters)
+        except psycopg.errors.QueryCanceled:
             raise
         except psycopg.OperationalError:
-            self._pool.check()
-            return self._insert(values)
+            if is_fresh or not self._was_lost():
+                raise
+            return await self._execute(statement, parameters)
 
-    def organization(self, slug: str) -> int | None:
-        """Return the id of an organization, or None where there is none of that name."""
-        with self._pool.connection() as connection:
-            row = connection.execute("SELECT id FROM organizations WHERE slug = %s", [slug]).fetchone()
-        return row[0] if row else None
+    def _was_lost(self) -> bool:
+        return self._connection is not None and self._connection.closed
 
-    def _insert(self, values: dict[str, object]) -> bool:
-        with self._pool.connection() as connection:
-            return connection.execute(INSERT, values, prepare=True).fetchone() is not None
+    async def _execute(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await self._connect()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(HUNG_SECONDS, self._cut)
+        try:
+            cursor = await self._connection.execute(statement, parameters, prepare=True)
+            return await cursor.fetchall()
+        except psycopg.OperationalError as error:
+            if timer.when() > loop.time():
+                raise
+            # There is no time to ask again.
+            raise psycopg.errors.QueryCanceled("the server hangs") from error
+        finally:
+            timer.cancel()
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._pool.close()
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        arguments = connect_arguments("intake") | {"connect_timeout": CONNECT_SECONDS}
+        arguments["options"] = f"{arguments['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+        return await psycopg.AsyncConnection.connect(self._url, autocommit=True, **arguments)  # type: ignore[arg-type]
+
+    def _cut(self) -> None:
+        """End the line: a server that hangs would not even hear that it is cancelled."""
+        if self._connection is None:
+            return
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            await self._connection.close()

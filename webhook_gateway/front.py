@@ -1,4 +1,7 @@
-"""What stands before Flask: takes each body whole, under a deadline and a limit, then has a thread answer."""
+"""What stands before Flask: takes each body whole, under a deadline and a limit.
+
+Stripe's events are taken in here and now; for everything else a thread has Flask answer.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import asyncio
 import io
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -19,7 +23,7 @@ import structlog
 from granian.rsgi import Scope
 
 from webhook_gateway import boundary
-from webhook_gateway.intake import MAX_BODY
+from webhook_gateway.intake import MAX_BODY, Address, Delivery, address
 from webhook_gateway.problem import MEDIA_TYPE, Problem, link, members
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol
 
 Observe = Callable[[str, str, int, float], None]
+# Takes an event in, and returns the body of the answer.
+Receive = Callable[[Delivery], Awaitable[bytes]]
 
 # As much of a body as everybody may have held, however much is held already.
 SMALL = 65_536
@@ -42,9 +48,11 @@ BASE: dict[str, Any] = {
     "wsgi.run_once": False,
 }
 
-WEBHOOKS = "/webhooks/"
+UNMATCHED = "unmatched"
 HUNG = "Nothing is known for certain: send it again."
 FAULT = "Send it again; if that fails too, tell us the instance of this problem."
+
+ANSWERED = [*boundary.HEADERS.items(), ("Content-Type", "application/json")]
 
 log = structlog.get_logger()
 
@@ -75,22 +83,33 @@ class Exchange:
 
     scope: Scope
     proto: RSGIHTTPProtocol
+    address: Address | None
     body: bytes = b""
     held: int = 0
+
+    @property
+    def request_id(self) -> str:
+        """The id that the caller gave the request, or one of its own."""
+        given = self.scope.headers.get("x-request-id", "")
+        return given if boundary.REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
 class Front:
     """The RSGI application around a WSGI one: whoever dawdles waits here and takes up no thread.
 
     Args:
-        app: What answers.
+        app: What answers, but for the webhook.
+        receive: Takes in what is sent to the webhook.
         limits: What is held at most.
-        observe: Told of each request that is refused here: its method, route, status and seconds.
+        observe: Told of each request that is answered here: its method, route, status and seconds.
 
     """
 
-    def __init__(self, app: WSGIApplication, limits: Limits | None = None, observe: Observe | None = None) -> None:
+    def __init__(
+        self, app: WSGIApplication, receive: Receive, limits: Limits | None = None, observe: Observe | None = None
+    ) -> None:
         self._app = app
+        self._receive = receive
         self._limits = limits or Limits()
         self._observe = observe
         self._requests = 0
@@ -107,32 +126,52 @@ class Front:
     async def __rsgi__(self, scope: Scope, proto: RSGIHTTPProtocol) -> None:
         """Answer one request."""
         began = time.perf_counter()
-        exchange = Exchange(scope, proto)
+        exchange = Exchange(scope, proto, address(scope.path))
         self._requests += 1
         try:
             self._make_room()
             exchange.body = await self._body(exchange)
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._queue.put((exchange, done))
-            # Whoever goes away meanwhile changes nothing: the thread finishes.
-            await self._answered(exchange, done)
+            await (self._take_in(exchange, began) if exchange.address else self._delegate(exchange))
         except Problem as problem:
             _refuse(exchange, problem)
-            if self._observe:
-                self._observe(scope.method, "unmatched", problem.kind.status, time.perf_counter() - began)
+            self._tell(exchange, problem.kind.status, began)
         finally:
             self._requests -= 1
             self._bytes -= exchange.held
 
-    async def _answered(self, exchange: Exchange, done: asyncio.Future[None]) -> None:
-        is_webhook = exchange.scope.path.startswith(WEBHOOKS)
+    def _tell(self, exchange: Exchange, status: int, began: float) -> None:
+        if self._observe:
+            route = exchange.address.route if exchange.address else UNMATCHED
+            self._observe(exchange.scope.method, route, status, time.perf_counter() - began)
+
+    async def _take_in(self, exchange: Exchange, began: float) -> None:
+        """Take an event in: no thread and no framework are in its way."""
+        delivery = _delivery(exchange)
         try:
-            async with asyncio.timeout(self._limits.webhook_seconds if is_webhook else self._limits.answer_seconds):
+            async with asyncio.timeout(self._limits.webhook_seconds):
+                answer = await self._receive(delivery)
+        except TimeoutError:
+            raise _hung() from None
+        except Problem:
+            raise
+        except Exception as error:
+            log.error("request.failed", error=type(error).__qualname__)  # noqa: TRY400 - messages hold people's data
+            raise Problem("internal_error", FAULT) from error
+        headers = [*ANSWERED, ("X-Request-Id", exchange.request_id)]
+        exchange.proto.response_bytes(HTTPStatus.OK, headers, answer)
+        self._tell(exchange, HTTPStatus.OK, began)
+
+    async def _delegate(self, exchange: Exchange) -> None:
+        """Have a thread answer. Whoever goes away meanwhile changes nothing: the thread finishes."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put((exchange, done))
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds):
                 await done
         except TimeoutError:
             # What a thread has not begun it will not begin; its body need not be kept for that.
             exchange.body = b""
-            raise Problem("database_unavailable", HUNG, headers={"Retry-After": "5"}) from None
+            raise _hung() from None
 
     def _make_room(self) -> None:
         """Where too many are held, give up the one whose body is awaited longest; where all are whole, refuse."""
@@ -264,6 +303,18 @@ def _variable(name: str) -> str:
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
+def _delivery(exchange: Exchange) -> Delivery:
+    if exchange.scope.method != "POST":
+        raise Problem("method_not_allowed", "Send events with POST.", headers={"Allow": "POST"})
+    # A header that comes twice is joined, as everywhere.
+    signature = ", ".join(exchange.scope.headers.get_all("stripe-signature"))  # type: ignore[attr-defined]
+    return Delivery(exchange.body, signature, exchange.address.org if exchange.address else None)
+
+
+def _hung() -> Problem:
+    return Problem("database_unavailable", HUNG, headers={"Retry-After": "5"})
+
+
 def _too_large() -> Problem:
     return Problem("payload_too_large", f"Send at most {MAX_BODY} bytes.")
 
@@ -274,8 +325,7 @@ def _overloaded() -> Problem:
 
 def _refuse(exchange: Exchange, problem: Problem) -> None:
     """Answer with a problem, as the application would; where there was an answer already, nothing happens."""
-    given = exchange.scope.headers.get("x-request-id", "")
-    request_id = given if boundary.REQUEST_ID.fullmatch(given) else uuid4().hex
+    request_id = exchange.request_id
     own = {"Content-Type": MEDIA_TYPE, "Link": link(problem), "X-Request-Id": request_id}
     headers = [*(boundary.HEADERS | own).items(), *problem.headers.items()]
     exchange.proto.response_bytes(problem.kind.status, headers, orjson.dumps(members(problem, request_id)))

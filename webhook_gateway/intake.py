@@ -2,103 +2,128 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import psycopg
-from flask import Flask, Response, current_app, request
-from psycopg_pool import PoolTimeout
 
 from config import Settings
 from webhook_gateway.event_store import EventStore, NewEvent
 from webhook_gateway.problem import Problem
 from webhook_gateway.signature import SignatureInvalid, verify
 from worker import clock
-from worker.stripe_event import parse
+from worker.stripe_event import is_name, parse, payment_key
 
+ADDRESS = "/webhooks/stripe"
 MAX_BODY = 1_048_576
-# Stripe's ids have at most 255 characters, its types fewer.
-MAX_NAME = 255
+# Beyond this the check takes so long that it must not keep other requests waiting.
+QUICK_BODY = 65_536
 PLATFORM = 0
 
 NEW = b'{"received": true, "duplicate": false}'
 DUPLICATE = b'{"received": true, "duplicate": true}'
+# Secrets with the slugs of those whose they are; None for the platform's.
+Owners = dict[str, str | None]
+# Another delivery is due when the database answers again.
+RETRY_AFTER = {"Retry-After": "5"}
 
 
-def register(app: Flask, settings: Settings) -> None:
-    """Add the webhook's two routes, with connections of their own."""
-    intake = Intake(settings, EventStore(settings.database_url))
-    app.add_url_rule("/webhooks/stripe", "webhook", intake.receive, methods=["POST"])
-    app.add_url_rule("/webhooks/stripe/<org>", "webhook_of_organization", intake.receive, methods=["POST"])
-    app.extensions["punchcard.intake"] = intake
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an event was sent: the platform's address, or that of one organization."""
+
+    org: str | None = None
+
+    @property
+    def route(self) -> str:
+        """The template of the address, for the counters."""
+        return ADDRESS if self.org is None else f"{ADDRESS}/<org>"
+
+
+def address(path: str) -> Address | None:
+    """Return what a path means to the webhook; None where it is none of its addresses."""
+    if path == ADDRESS:
+        return Address()
+    org = path.removeprefix(f"{ADDRESS}/")
+    return Address(org) if org and org != path and "/" not in org else None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What arrived: the raw bytes, the header that signs them, and the organization of the path."""
+
+    body: bytes
+    signature: str
+    org: str | None = None
 
 
 class Intake:
-    """What receiving an event needs: the secrets, and where events are stored."""
+    """Takes events in.
 
-    def __init__(self, settings: Settings, store: EventStore) -> None:
-        self._settings = settings
+    Args:
+        settings: Whose secrets may sign.
+        store: Where events are stored.
+        hint: Told which queue has work, once it is stored.
+
+    """
+
+    def __init__(self, settings: Settings, store: EventStore, hint: Callable[[str], object]) -> None:
+        self._platform: Owners = dict.fromkeys(settings.platform_secrets)
+        owned = {slug: _owned(slug, secrets) for slug, secrets in settings.organization_secrets.items()}
+        self._of_path = {slug: secrets | self._platform for slug, secrets in owned.items()}
+        self._all = reduce(or_, owned.values(), Owners()) | self._platform
         self._store = store
+        self._hint = hint
 
-    def receive(self, org: str | None = None) -> Response:
-        """Take one event: 200 once it is on disk, whether or not it was there before."""
-        body = _body()
-        owner = self._verified_owner(body, org)
-        event = _event(body)
+    async def receive(self, delivery: Delivery) -> bytes:
+        """Take one event and return the answer: 200 once it is on disk, whether or not it was there before.
+
+        Raises:
+            Problem: it is not signed, no event, of nobody here, or the database is away.
+
+        """
+        quick = len(delivery.body) <= QUICK_BODY
+        owner, event = self._read(delivery) if quick else await asyncio.to_thread(self._read, delivery)
         try:
-            is_new = self._store.add(self._new_event(event, body, owner, org), at=clock.now())
-        except (psycopg.Error, PoolTimeout) as error:
+            organization = await self._organization(owner or delivery.org)
+            is_new = await self._store.add(_new_event(event, delivery.body, owner, organization), at=clock.now())
+        except psycopg.Error as error:
             # The commit's outcome may be unknown: Stripe sends it again, and it is stored once.
-            raise Problem(
-                "database_unavailable",
-                "The event was not stored for certain: send it again.",
-                headers={"Retry-After": "5"},
-            ) from error
-        current_app.extensions["punchcard.hint"]("stripe")
-        return Response(NEW if is_new else DUPLICATE, mimetype="application/json")
+            detail = "The event was not stored for certain: send it again."
+            raise Problem("database_unavailable", detail, headers=RETRY_AFTER) from error
+        self._hint("stripe")
+        return NEW if is_new else DUPLICATE
 
-    def _verified_owner(self, body: bytes, org: str | None) -> str | None:
-        """Return the slug of the organization whose secret signed; None for the platform's."""
-        secrets = self._secrets(org)
+    def _read(self, delivery: Delivery) -> tuple[str | None, dict[str, Any]]:
+        """Return the slug of the organization whose secret signed, None for the platform's, and what was signed."""
+        secrets = self._may_sign(delivery.org)
         try:
-            secret = verify(body, request.headers.get("Stripe-Signature", ""), secrets, at=clock.now())
+            secret = verify(delivery.body, delivery.signature, secrets, at=clock.now())
         except SignatureInvalid as reason:
-            raise Problem(
-                "signature_invalid", f"{reason}. Check the endpoint's signing secret and the clock."
-            ) from reason
-        return secrets[secret]
+            advice = f"{reason}. Check the endpoint's signing secret and the clock."
+            raise Problem("signature_invalid", advice) from reason
+        return secrets[secret], _event(delivery.body)
 
-    def _secrets(self, org: str | None) -> dict[str, str | None]:
-        """Return the secrets that may sign for a path, with their owners; the platform's may for every one."""
-        owned = self._settings.organization_secrets
-        slugs = owned if org is None else {org} & owned.keys()
-        secrets: dict[str, str | None] = {secret: slug for slug in slugs for secret in owned[slug]}
-        return secrets | dict.fromkeys(self._settings.platform_secrets)
+    def _may_sign(self, org: str | None) -> Owners:
+        """Return the secrets that may sign for a path; the platform's may for every one."""
+        return self._all if org is None else self._of_path.get(org, self._platform)
 
-    def _new_event(self, event: dict[str, Any], body: bytes, owner: str | None, org: str | None) -> NewEvent:
-        organization = self._organization(owner or org)
-        return NewEvent(
-            scope=organization if owner and organization else PLATFORM,
-            organization_id=organization,
-            event_id=event["id"],
-            type=event["type"],
-            livemode=event.get("livemode") if isinstance(event.get("livemode"), bool) else None,
-            account=event.get("account") if _is_name(event.get("account")) else None,
-            payload=body,
-        )
-
-    def _organization(self, slug: str | None) -> int | None:
+    async def _organization(self, slug: str | None) -> int | None:
         if slug is None:
             return None
-        organization = self._store.organization(slug)
+        # PostgreSQL's text holds every character but this one.
+        organization = None if "\0" in slug else await self._store.organization(slug)
         if organization is None:
             raise Problem("forbidden", f"There is no organization {slug!r}: create it, then send the event again.")
         return organization
 
 
-def _body() -> bytes:
-    """Return the raw body; the front has read it whole, and under another server the limit holds too."""
-    request.max_content_length = MAX_BODY
-    return request.get_data(cache=False)
+def _owned(slug: str, secrets: Iterable[str]) -> Owners:
+    return dict.fromkeys(secrets, slug)
 
 
 def _event(body: bytes) -> dict[str, Any]:
@@ -107,11 +132,19 @@ def _event(body: bytes) -> dict[str, Any]:
         event = parse(body)
     except (ValueError, RecursionError) as error:
         raise Problem("malformed_request", "The body is not JSON.") from error
-    if not isinstance(event, dict) or not _is_name(event.get("id")) or not _is_name(event.get("type")):
+    if not isinstance(event, dict) or not is_name(event.get("id")) or not is_name(event.get("type")):
         raise Problem("malformed_request", "The body is not an object with an id and a type.")
     return event
 
 
-def _is_name(value: object) -> bool:
-    """Say whether a value is a text that a column holds."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isascii() and value.isprintable()
+def _new_event(event: dict[str, Any], body: bytes, owner: str | None, organization: int | None) -> NewEvent:
+    return NewEvent(
+        scope=organization if owner and organization else PLATFORM,
+        organization_id=organization,
+        event_id=event["id"],
+        type=event["type"],
+        livemode=event.get("livemode") if isinstance(event.get("livemode"), bool) else None,
+        account=event["account"] if is_name(event.get("account")) else None,
+        payment_key=payment_key(event),
+        payload=body,
+    )

@@ -1,53 +1,32 @@
-"""Serve the gateway: granian and our front before Flask, one process, a thread per request being answered."""
+"""Serve the gateway: granian, which watches over the one process that serves."""
 
 from __future__ import annotations
 
-import resource
 import socket
 from collections.abc import Callable
 from functools import partial
-from multiprocessing import parent_process
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import Server
 
 import config
-from webhook_gateway import gateway
-from webhook_gateway.app import create_app
-from webhook_gateway.front import Front, Limits
-from worker import log
-from worker.hints import Hints, HintThread
-from worker.lifeline import die_with
 
-# Requests being answered at once: 40 that wait for their job, and as many as two cores can use besides.
-THREADS = 56
+if TYPE_CHECKING:
+    from webhook_gateway.front import Front, Limits
+
 # A client that does not finish its headers, or sends no further request, is given up.
 HEADER_TIMEOUT_MS = 10_000
 # More than the front holds requests, so that those beyond are told so and do not hang.
 CONNECTIONS = 2_048
-OPEN_FILES = 4_096
 # What one connection may have sent that nobody has read yet.
 BUFFER_BYTES = 131_072
 
-LIMITS = Limits(threads=THREADS)
 
-
-def application(limits: Limits = LIMITS) -> Front:
-    """Return the application of a serving process, which ends with the one that started it."""
-    if parent := parent_process():
-        # Whoever holds the socket after a crash would keep the next start from it.
-        die_with(parent.pid or 0)
-    settings = config.load()
-    log.configure(level=settings.log_level, form=settings.log_format)
-    app = create_app(settings)
-    app.extensions["punchcard.hint"] = HintThread(Hints(settings.broker_url)).want
-    _allow_open_files()
-    return Front(app, limits, app.extensions[gateway.KEY].metrics.observe)
-
-
-def serve(settings: config.Settings, *, header_timeout_ms: int = HEADER_TIMEOUT_MS, limits: Limits = LIMITS) -> None:
+def serve(
+    settings: config.Settings, *, header_timeout_ms: int = HEADER_TIMEOUT_MS, limits: Limits | None = None
+) -> None:
     """Serve until a signal says stop; requests under way are finished first.
 
     Raises:
@@ -68,14 +47,15 @@ def serve(settings: config.Settings, *, header_timeout_ms: int = HEADER_TIMEOUT_
         "log_access": False,
         "log_level": "error",
     }
-    server = Server("webhook_gateway.server:application", **options)
-    server.serve(target_loader=cast("Callable[..., Any]", partial(application, limits)), wrap_loader=False)
+    server = Server("webhook_gateway.serving:application", **options)
+    server.serve(target_loader=cast("Callable[..., Any]", partial(_application, limits)), wrap_loader=False)
 
 
-def _allow_open_files() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < OPEN_FILES <= hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, hard))
+def _application(limits: Limits | None) -> Front:
+    # In the process that serves: the one that watches over it needs nothing of this, and never gives memory back.
+    from webhook_gateway import serving  # noqa: PLC0415
+
+    return serving.application(limits or serving.LIMITS)
 
 
 def _address(host: str, port: int) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import suppress
 from typing import Any
 
+from billiard.util import get_pdeathsig  # type: ignore[attr-defined] # its stubs do not know it
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_before_create_process, worker_init
 
-from worker import log
+from worker import log, transport
 from worker.runtime import settings
 from worker.schedule import beat_schedule
 
@@ -25,16 +28,18 @@ def _settings() -> dict[str, Any]:
         "broker_url": settings().broker_url,
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_SECONDS,
-            "socket_timeout": 10,
+            # Longer than a consumer waits for one message, which is a second.
+            "socket_timeout": 3,
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
-            "health_check_interval": 10,
+            "health_check_interval": 3,
         }
         if redis
         else {},
     }
 
 
+transport.mend()
 app = Celery("punchcard", include=["tasks.stripe", "tasks.outbox", "tasks.maintenance"])
 app.add_defaults(_settings)
 app.conf.update(
@@ -65,3 +70,17 @@ app.conf.update(
 @setup_logging.connect
 def _configure_logging(**_ignored: object) -> None:
     log.configure(level=settings().log_level, form=settings().log_format)
+
+
+@worker_init.connect
+def _prepare(**_ignored: object) -> None:
+    """Load once, before the pool forks, what each of its processes would load for itself."""
+    # A child sets what this asks for, and either goes through a parser of C; elsewhere than on Linux neither does.
+    with suppress(OSError):
+        get_pdeathsig()
+
+
+@worker_before_create_process.connect
+def _share_memory(**_ignored: object) -> None:
+    """Keep what stands before a fork out of the garbage collector, whose marks would copy every page of it."""
+    gc.freeze()

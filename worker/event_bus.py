@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from db.models import DomainEvent
 from db.transaction import fetch, transaction
-from worker.app import app
 from worker.outbox import Outbox
+from worker.runtime import publisher
 
 EXCHANGE = Exchange("punchcard.events", type="topic", durable=True)
 
@@ -39,7 +39,7 @@ def publish(engine: Engine, row_id: int) -> None:
     """Publish one row of the outbox."""
     with transaction(engine) as session:
         event = cloud_event(fetch(session, ONE, id=row_id)[0])
-    with app.producer_or_acquire() as producer:
+    with publisher().producer_or_acquire() as producer:
         producer.publish(
             event,
             exchange=EXCHANGE,

@@ -25,7 +25,7 @@ BROKER_TIMEOUT_SECONDS = 0.25
 log = structlog.get_logger(__name__)
 
 
-def publisher(broker_url: str) -> Celery:
+def build_publisher(broker_url: str) -> Celery:
     """Return an app that only publishes: it fails within a quarter of a second instead of trying again."""
     app = Celery("punchcard-publisher", broker=broker_url, set_as_current=False)
     limits = {"socket_connect_timeout": BROKER_TIMEOUT_SECONDS, "socket_timeout": BROKER_TIMEOUT_SECONDS}
@@ -49,7 +49,7 @@ class Hints:
     """Sends hints; with a Redis broker a token keeps them to one at a time per queue."""
 
     def __init__(self, broker_url: str) -> None:
-        self._app = publisher(broker_url)
+        self._app = build_publisher(broker_url)
         limits: dict[str, Any] = {
             "socket_connect_timeout": BROKER_TIMEOUT_SECONDS,
             "socket_timeout": BROKER_TIMEOUT_SECONDS,

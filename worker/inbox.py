@@ -43,11 +43,16 @@ Handler = Callable[[Session, Rows, datetime], Outcomes]
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """A table of rows that say work has come in, and the function that acts on a batch of them."""
+    """A table of rows that say work has come in, and the function that acts on a batch of them.
+
+    A batch is up to `batch` rows, the longest due first, and with them up to as many that share their
+    `kin`: what belongs together is decided together, and two workers do not wait for each other.
+    """
 
     model: type[DeclarativeBase]
     pending: str
     columns: str
+    kin: str
     batch: int
     handle: Handler
 
@@ -116,15 +121,23 @@ def _worker_lost(attempts: int) -> Parked:
     return Parked("worker_lost", f"the process that handled it died {attempts} times; look for its cause, then replay")
 
 
-def _select(inbox: Inbox, where: str, limit: int) -> str:
+def _select(inbox: Inbox, where: str, limit: int, order: str = "ORDER BY due_at, id") -> str:
     return (
         f"SELECT {inbox.columns} FROM {inbox.table} WHERE {where}"  # noqa: S608 - our own names
-        f" ORDER BY due_at, id LIMIT {limit} FOR UPDATE SKIP LOCKED"
+        f" {order} LIMIT {limit} FOR UPDATE SKIP LOCKED"
     )
 
 
 def _claim(session: Session, inbox: Inbox, at: datetime) -> Rows:
-    return fetch(session, _select(inbox, f"{inbox.due} AND sweeps < {SUSPECT_SWEEPS}", inbox.batch), at=at)
+    sound = f"{inbox.due} AND sweeps < {SUSPECT_SWEEPS}"
+    rows = fetch(session, _select(inbox, sound, inbox.batch), at=at)
+    kin = {row[inbox.kin] for row in rows} - {None}
+    if not kin:
+        return rows
+    relatives = f"{sound} AND {inbox.kin} = ANY(%(kin)s) AND id <> ALL(%(ids)s)"
+    ids = [row["id"] for row in rows]
+    # In no order, or the planner would look for them along the whole backlog.
+    return rows + fetch(session, _select(inbox, relatives, inbox.batch, order=""), at=at, kin=list(kin), ids=ids)
 
 
 def _handle(session: Session, inbox: Inbox, rows: Rows, at: datetime) -> Outcomes:

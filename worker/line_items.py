@@ -5,21 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
-from stripe import (
-    AuthenticationError,
-    HTTPClient,
-    InvalidRequestError,
-    LineItem,
-    ListObject,
-    RequestsClient,
-    StripeClient,
-)
-from stripe import PermissionError as AccessDenied
 
 from db.models import EventStatus
 from db.transaction import fetch, transaction
@@ -30,13 +20,15 @@ from worker.runtime import settings
 from worker.stripe_event import MAX_LINES, parse
 from worker.stripe_inbox import LINE_ITEMS
 
+if TYPE_CHECKING:
+    # Stripe's library takes 8 MB of every worker, and few ever have to ask.
+    from stripe import LineItem, ListObject, StripeClient
+
 log = structlog.get_logger(__name__)
 
 STRIPE_TIMEOUT_SECONDS = 5
 LEASE = timedelta(seconds=60)
 LONGEST_DELAY = timedelta(hours=1)
-# Asking again cannot help; everything else passes.
-REFUSALS = (InvalidRequestError, AuthenticationError, AccessDenied)
 
 TAKE = """
 UPDATE stripe_events SET waits_for = NULL, due_at = %(until)s, asks = asks + 1
@@ -58,8 +50,10 @@ UPDATE stripe_events
 @cache
 def client() -> StripeClient:
     """Return the way to Stripe; it does not try again by itself, the row does."""
+    from stripe import RequestsClient, StripeClient  # noqa: PLC0415
+
     base = settings().stripe_api_base
-    http: HTTPClient = RequestsClient(timeout=STRIPE_TIMEOUT_SECONDS)
+    http = RequestsClient(timeout=STRIPE_TIMEOUT_SECONDS)
     addresses: Any = {"api": base} if base else {}
     return StripeClient(
         settings().stripe_api_key or "", http_client=http, base_addresses=addresses, max_network_retries=0
@@ -90,13 +84,20 @@ class Answer:
 def _ask(row: dict[str, Any], at: datetime) -> Answer:
     try:
         return _answered(_line_items(row), at)
-    except REFUSALS as error:
-        log.warning("stripe.refused", row=row["id"], error=describe(error))
-        reason = "Stripe refuses to say what was bought: check STRIPE_API_KEY and the account, then replay"
-        return Answer(at, parked=Parked("stripe_unavailable", reason))
     except Exception as error:  # noqa: BLE001 - whatever it is, the next row is asked for all the same
+        if _is_refusal(error):
+            log.warning("stripe.refused", row=row["id"], error=describe(error))
+            reason = "Stripe refuses to say what was bought: check STRIPE_API_KEY and the account, then replay"
+            return Answer(at, parked=Parked("stripe_unavailable", reason))
         log.warning("stripe.away", row=row["id"], asks=row["asks"], error=describe(error))
         return Answer(at + min(timedelta(seconds=2 ** min(row["asks"], 12)), LONGEST_DELAY))
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Say whether asking again cannot help; everything else passes."""
+    from stripe import AuthenticationError, InvalidRequestError, PermissionError  # noqa: A004, PLC0415
+
+    return isinstance(error, InvalidRequestError | AuthenticationError | PermissionError)
 
 
 def _line_items(row: dict[str, Any]) -> ListObject[LineItem]:

@@ -7,8 +7,12 @@ import sys
 
 import structlog
 
+from domain.redaction import redact
+
 # Libraries that tell of every message and migration; their warnings stay.
 CHATTY = ("alembic", "celery", "kombu", "redis", "urllib3", "stripe")
+
+SHORTEST_SECRET = 4
 
 
 def configure(*, level: str, form: str) -> None:
@@ -31,6 +35,9 @@ def configure(*, level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # A warning may quote an exception; so does what logging prints where it cannot log.
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
@@ -38,12 +45,34 @@ def configure(*, level: str, form: str) -> None:
 def _failure(_logger: object, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
     """Drop what is internal, and turn an exception into where it happened: its text may hold what a student typed."""
     event.pop("_record", None)
-    event.pop("_from_structlog", None)
+    ours = event.pop("_from_structlog", False)
+    event.pop("stack_info", None)
     info = event.pop("exc_info", None)
-    error = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info else None
+    error = info[1] if isinstance(info, tuple) else info if isinstance(info, BaseException) else None
+    error = error or (sys.exc_info()[1] if info else None)
+    if not ours:
+        event["event"] = _without(error, str(event["event"]))
     if error is not None:
         event["error"] = describe(error)
-    return event
+    return {name: _clean(value) for name, value in event.items()}
+
+
+def _without(error: BaseException | None, text: str) -> str:
+    """Return the first line of what a library says: without what an exception says, nor the messages it was about."""
+    told = {repr(error), str(error), *map(str, error.args)} if error is not None else set()
+    # What is shorter is no secret, and would be found within other words.
+    for each in sorted((each for each in told if len(each) >= SHORTEST_SECRET), key=len, reverse=True):
+        text = text.replace(each, type(error).__name__)
+    return text.partition("\n")[0]
+
+
+def _clean(value: object) -> object:
+    """Return a value as it may be read: an exception without its text, a text without secrets and addresses."""
+    if isinstance(value, BaseException):
+        return describe(value)
+    if isinstance(value, list):
+        return [_clean(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def describe(error: BaseException) -> str:
@@ -55,6 +84,7 @@ def describe(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
-    diagnosis = getattr(error, "diag", None)
+    # SQLAlchemy wraps what the driver said.
+    diagnosis = getattr(getattr(error, "orig", None) or error, "diag", None)
     names = (getattr(diagnosis, "sqlstate", None), getattr(diagnosis, "constraint_name", None))
     return " ".join([type(error).__name__, *filter(None, names)]) + place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 # Stripe's ids and metadata values have at most 500 characters; amounts at most 12 digits in any currency.
 MAX_TEXT = 500
+MAX_NAME = 255
 MAX_AMOUNT = 999_999_999_999
 MAX_LINES = 100
 MAX_QUANTITY = 1_000
@@ -55,6 +56,22 @@ def parse(payload: bytes) -> object:
 def _integer(digits: str) -> int | float:
     """Return a number of any length: Python refuses to make an `int` of too many digits, and no field needs one."""
     return int(digits) if len(digits) <= MAX_TEXT else float(digits)
+
+
+def is_name(value: object) -> TypeGuard[str]:
+    """Say whether a value can be an id or a type of Stripe's."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isascii() and value.isprintable()
+
+
+def payment_key(event: Json) -> str | None:
+    """Return the payment that an event names at first sight, whatever else is in it; None if it names none."""
+    data = event.get("data")
+    told = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(told, dict):
+        return None
+    named = told if told.get("object") == "payment_intent" else told.get("payment_intent")
+    key = named.get("id") if isinstance(named, dict) else named
+    return key if is_name(key) else None
 
 
 def read(payload: bytes, line_items: Json | None = None) -> Statement:
@@ -244,7 +261,14 @@ def _text(obj: Json, field: str) -> str | None:
 
 
 def _encodable(value: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    """Say whether a text has no lone surrogates, which JSON may escape and UTF-8 cannot say."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _required(obj: Json, field: str) -> str:

@@ -19,7 +19,7 @@ from worker.stripe_event import Statement, Unreadable, Unsupported, read
 
 # Stripe answers what a Checkout sold; events wait under this name until it was asked.
 LINE_ITEMS = "stripe:line_items"
-COLUMNS = "id, organization_id, account, livemode, payload, line_items, attempts, due_at, received_at"
+COLUMNS = "id, organization_id, account, livemode, payment_key, payload, line_items, attempts, due_at, received_at"
 
 Reading = Statement | Verdict
 
@@ -98,4 +98,5 @@ def _line_items(verdict: Verdict) -> Verdict:
     return Asking(verdict.code, verdict.reason, LINE_ITEMS)
 
 
-STRIPE_EVENTS = Inbox(StripeEvent, EventStatus.RECEIVED.value, COLUMNS, batch=50, handle=handle)
+# Mostly a purchase's two events each: larger batches gain little more and make others wait.
+STRIPE_EVENTS = Inbox(StripeEvent, EventStatus.RECEIVED.value, COLUMNS, kin="payment_key", batch=50, handle=handle)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
 from db.transaction import fetch, transaction
 from worker import clock
+from worker.drain import Drained
 from worker.hints import Hints
 from worker.inbox import SUSPECT_SWEEPS, Inbox
 
 # Rows this long due are overdue: a drain that lives takes them within moments.
 OVERDUE = timedelta(seconds=5)
-# What a dead drain had claimed stands at the head of the queue: one batch of it.
-HEAD = 50
-
-# A row is suspicious only if a drain began after it was overdue, and left it: one that nobody came
-# for is not.
+# What a dead drain had claimed stands at the head of the queue: one batch of it. A row is suspicious
+# only if a drain began after it was overdue, and left it: one that nobody came for is not.
 MARK = """
 UPDATE {table} SET sweeps = sweeps + 1
  WHERE id IN (SELECT id FROM {table} WHERE {due} AND sweeps < {suspect}
@@ -28,6 +27,12 @@ UPDATE {table} SET sweeps = sweeps + 1
 NOTE = """
 INSERT INTO drains (inbox, started_at) VALUES (%(inbox)s, %(at)s)
 ON CONFLICT (inbox) DO UPDATE SET started_at = excluded.started_at
+"""
+
+# Added by the database, so that drains which end at the same moment lose nothing of each other's.
+ADD = """
+UPDATE drains SET batches = batches + %(batches)s, rows = rows + %(rows)s, seconds = seconds + %(seconds)s
+ WHERE inbox = %(inbox)s
 """
 
 DUE = """
@@ -45,9 +50,19 @@ def note_drain(engine: Engine, inbox: Inbox) -> None:
         fetch(session, NOTE, inbox=inbox.table, at=clock.now())
 
 
+def note_end(engine: Engine, inbox: Inbox, drained: Drained) -> None:
+    """Add what a drain did to the sums of its inbox; one that found nothing costs nothing.
+
+    What a killed drain did is missing in the sums, and in nothing else.
+    """
+    if drained.batches:
+        with transaction(engine) as session:
+            fetch(session, ADD, inbox=inbox.table, **asdict(drained))
+
+
 def sweep(engine: Engine, inbox: Inbox, hints: Hints, *, at: datetime) -> int:
     """Count overdue rows at the head of an inbox, and hint at every queue that has something due; return how many."""
-    mark = MARK.format(table=inbox.table, due=inbox.due, suspect=SUSPECT_SWEEPS, head=HEAD)
+    mark = MARK.format(table=inbox.table, due=inbox.due, suspect=SUSPECT_SWEEPS, head=inbox.batch)
     with transaction(engine) as session:
         fetch(session, mark, at=at - OVERDUE)
         queues = [row["queue"] for row in fetch(session, DUE, at=at)]

@@ -9,8 +9,8 @@ from worker import clock
 from worker.event_bus import DOMAIN_EVENTS
 from worker.mail import NOTIFICATIONS
 from worker.outbox import relay_batch
+from worker.period import once_per_period
 from worker.runtime import engine, hints
-from worker.schedule import once_per_period
 from worker.stripe_inbox import STRIPE_EVENTS
 from worker.sweep import sweep
 from worker.upkeep import prune_runs, refresh_stale_flags

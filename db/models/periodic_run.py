@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy import Double, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.models.base import Base
+from db.models.base import Base, not_negative
 
 
 class PeriodicRun(Base):
@@ -23,9 +23,17 @@ class PeriodicRun(Base):
 
 
 class Drain(Base):
-    """When an inbox was last begun to be drained: what is overdue since then was left by it."""
+    """When an inbox was last begun to be drained: what is overdue since then was left by it.
+
+    The sums are of the drains that ended, whichever worker's: each adds its own once, so that they
+    only grow. `seconds` is the time that drains took, side by side ones each their own.
+    """
 
     __tablename__ = "drains"
+    __table_args__ = (not_negative("batches"), not_negative("rows"), not_negative("seconds"))
 
     inbox: Mapped[str] = mapped_column(primary_key=True)
     started_at: Mapped[datetime]
+    batches: Mapped[int] = mapped_column(server_default="0")
+    rows: Mapped[int] = mapped_column(server_default="0")
+    seconds: Mapped[float] = mapped_column(Double, server_default="0")

@@ -13,14 +13,15 @@ from db.models.base import Base, identity, owned, reference, same_owner
 class Student(Base):
     """A student of one organization.
 
-    Unique (organization, `external_id`): the frontend's own id names one student. A student without
+    Unique (`external_id`, organization): the frontend's own id names one student; in this order, so that
+    a foreign key which looks for a student by id and organization cannot take this index for its own. A student without
     one is known by e-mail only, and there the e-mail is unique, so that two purchases made at the
     same moment cannot create the same guest twice; students with an id may share an e-mail.
     `event_sequence` numbers the student's domain events; the flags are kept by fulfilment and tasks.
     """
 
     __tablename__ = "students"
-    __table_args__ = (UniqueConstraint("organization_id", "external_id"), owned())
+    __table_args__ = (UniqueConstraint("external_id", "organization_id"), owned())
 
     id: Mapped[int] = identity()
     organization_id: Mapped[int] = reference("organizations")

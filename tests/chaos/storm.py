@@ -8,29 +8,33 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 
 import psycopg
 import redis
 
-from tests.stack import Stack, wait_for
+from tests.chaos.flow import END_SESSIONS, held
+from tests.stack import Stack
 from tests.stripe_objects import body, checkout, intent
 
 PURCHASES_PER_SECOND = 250 / 60
 KILL_EVERY = 0.7
 FLUSH_EVERY = 2.0
-FREEZE_EVERY = 9.0
-FROZEN_FOR = 3.0
+FREEZE_WORKER_EVERY = 4.0
+END_SESSIONS_EVERY = 7.0
+FREEZE_BROKER_EVERY = 9.0
+KILL_BROKER_EVERY = 11.0
+# Long enough for others to take over, or to give up on a lock.
+FROZEN_FOR = (1.0, 4.0)
 # How long Stripe would have to wait for a 200 at the most before the storm calls it lost.
 GIVE_UP_SECONDS = 90
 HEAL_SECONDS = 120
+TELL_EVERY = 30.0
 
-PACKAGES = """
-SELECT s.external_id, count(*) FROM student_packages k JOIN students s ON s.id = k.student_id
- WHERE s.external_id LIKE 'storm-%' GROUP BY 1
-"""
+LEFT = "SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED'"
 
 
 @dataclass
@@ -41,20 +45,39 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     refused: int = 0
+    purchases: int = 0
     acknowledged: int = 0
+    given_up: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
+    slowest_acknowledgement: float = 0.0
     slowest_recovery: float = 0.0
+    healed_after: float | None = None
     audit: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        wrong = self.given_up or self.lost or self.doubled or self.audit
+        return not wrong and self.healed_after is not None
 
     def lines(self) -> str:
         faults = ", ".join(f"{name} {number}" for name, number in sorted(self.faults.items()))
-        return (
-            f"seed {self.seed}\nfaults injected: {faults}\n"
-            f"events sent {self.sent}, answered otherwise than 200 and sent again {self.refused}\n"
-            f"purchases acknowledged {self.acknowledged}, lost {len(self.lost)}, doubled {len(self.doubled)}\n"
-            f"slowest from acknowledgement to package {self.slowest_recovery:.1f} s\n"
-            f"audit: {self.audit or 'finds nothing'}"
+        healed = "not" if self.healed_after is None else f"{self.healed_after:.1f} s after the last fault"
+        return "\n".join(
+            (
+                f"seed {self.seed}",
+                f"faults injected: {self.faults.total()} ({faults})",
+                f"events sent {self.sent}, answered otherwise than 200 and sent again {self.refused}",
+                f"purchases {self.purchases}, acknowledged {self.acknowledged}, given up {len(self.given_up)}",
+                f"lost {len(self.lost)}, doubled {len(self.doubled)}",
+                f"slowest recovery: {self.slowest_recovery:.1f} s from a purchase's first attempt to its package",
+                f"slowest acknowledgement: {self.slowest_acknowledgement:.1f} s from the first attempt",
+                f"healed: {healed}",
+                f"audit: {self.audit or 'finds nothing'}",
+                *(f"given up: {student}" for student in self.given_up),
+                *(f"lost: {student}" for student in self.lost),
+                *(f"doubled: {student}" for student in self.doubled),
+            )
         )
 
 
@@ -68,6 +91,7 @@ class Storm:
         self.report = Report(seed)
         self._traffic = random.Random(f"traffic {seed}")
         self._faults = random.Random(f"faults {seed}")
+        self._began: dict[str, float] = {}
         self._acknowledged: dict[str, float] = {}
         self._fulfilled: dict[str, float] = {}
         self._over = threading.Event()
@@ -76,83 +100,118 @@ class Storm:
     def run(self) -> Report:
         """Let it rage, let it heal, and look at what is left."""
         end = time.monotonic() + self.seconds
-        threads = [threading.Thread(target=each) for each in (lambda: self._send_until(end), self._watch)]
-        for thread in threads:
+        sending = threading.Thread(target=self._send_until, args=(end,))
+        watching = threading.Thread(target=self._watch)
+        for thread in (sending, watching):
             thread.start()
-        self._break_until(end)
-        threads[0].join()
-        wait_for(self._healed, seconds=HEAL_SECONDS, what="healing")
-        self._over.set()
-        threads[1].join()
+        try:
+            self._break_until(end)
+            sending.join()
+            self._heal(end)
+        finally:
+            self._over.set()
+            watching.join()
         self._judge()
         return self.report
 
     def _send_until(self, end: float) -> None:
         """Send each purchase as two events in random order, some twice, each until it is acknowledged."""
         senders: list[threading.Thread] = []
-        number = 0
         while time.monotonic() < end:
-            student = f"storm-{self.report.seed}-{number}"
+            student = f"storm-{self.report.seed}-{self.report.purchases}"
             events = [checkout(payment=f"pi_{student}", student=student), intent(f"pi_{student}")]
             events += self._traffic.choices(events, k=self._traffic.choice((0, 0, 1)))
             self._traffic.shuffle(events)
             sender = threading.Thread(target=self._send, args=(student, [body(event) for event in events]))
             sender.start()
             senders.append(sender)
-            number += 1
+            self.report.purchases += 1
             time.sleep(1 / PURCHASES_PER_SECOND)
         for sender in senders:
             sender.join()
 
     def _send(self, student: str, bodies: list[bytes]) -> None:
-        end = time.monotonic() + GIVE_UP_SECONDS
+        began = time.monotonic()
         for each in bodies:
-            while self.stack.post_event(each) != 200:
+            while self._post(each) != 200:
                 with self._lock:
                     self.report.refused += 1
-                assert time.monotonic() < end, f"{student} was never acknowledged"
+                if time.monotonic() > began + GIVE_UP_SECONDS:
+                    self.report.given_up.append(student)
+                    return
                 time.sleep(0.3)
             with self._lock:
                 self.report.sent += 1
         with self._lock:
-            self._acknowledged[student] = time.monotonic()
+            self._began[student], self._acknowledged[student] = began, time.monotonic()
+
+    def _post(self, content: bytes) -> int:
+        """Post as Stripe does; 0 also where half of an answer came."""
+        with suppress(HTTPException, ValueError):
+            return self.stack.post_event(content)
+        return 0
 
     def _watch(self) -> None:
         """Note when each purchase has become a package."""
         while not self._over.wait(0.2):
             with suppress(psycopg.Error):
-                now, packages = time.monotonic(), self._packages()
-                for student in packages.keys() - self._fulfilled.keys():
-                    self._fulfilled[student] = now
+                self._note(self._packages())
+
+    def _note(self, students: Iterable[str]) -> None:
+        now = time.monotonic()
+        for student in students:
+            self._fulfilled.setdefault(student, now)
 
     def _packages(self) -> dict[str, int]:
-        with psycopg.connect(self.stack.database_url, connect_timeout=2) as connection:
-            return dict(connection.execute(PACKAGES).fetchall())
+        return held(self.stack, f"storm-{self.report.seed}-%")
 
     def _break_until(self, end: float) -> None:
         """Inject each kind of fault at its own pace."""
         kinds: list[tuple[float, Callable[[], str]]] = [
             (KILL_EVERY, self._kill),
             (FLUSH_EVERY, self._flush),
-            (FREEZE_EVERY, self._freeze),
-            (self.restart_every, self._kill_database),
+            (FREEZE_WORKER_EVERY, self._freeze_worker),
+            (END_SESSIONS_EVERY, self._end_sessions),
+            (FREEZE_BROKER_EVERY, self._freeze_broker),
+            (KILL_BROKER_EVERY, lambda: self._kill_server("valkey", "broker")),
+            (self.restart_every, lambda: self._kill_server("postgres", "database")),
         ]
         due = [time.monotonic() + pace for pace, _ in kinds]
-        while time.monotonic() < end:
+        tell_at = time.monotonic() + TELL_EVERY
+        while (now := time.monotonic()) < end:
             for place, (pace, inject) in enumerate(kinds):
-                if time.monotonic() >= due[place]:
+                if now >= due[place]:
                     due[place] += pace
                     self.report.faults[inject()] += 1
+            if now >= tell_at:
+                tell_at += TELL_EVERY
+                self._tell(self.seconds - (end - now))
             time.sleep(0.02)
+
+    def _tell(self, after: float) -> None:
+        sent, held, faults = self.report.sent, len(self._fulfilled), self.report.faults.total()
+        print(f"{after:.0f} s: {sent} events sent, {held} packages, {faults} faults", flush=True)
 
     def _kill(self) -> str:
         """Kill one of the processes or of a worker's children."""
         name = self._faults.choice(("gateway", "worker", "worker", "beat"))
         mains = self.stack.children().get(name, [])
-        family = [pid for main in mains for pid in (main, *self.stack.offspring(main))]
-        if family:
-            with suppress(ProcessLookupError):
-                os.kill(self._faults.choice(sorted(family)), signal.SIGKILL)
+        self._signal(signal.SIGKILL, [pid for main in mains for pid in (main, *self.stack.offspring(main))])
+        return f"killed {name}"
+
+    def _freeze_worker(self) -> str:
+        """Stop a worker's child for a while, whatever it holds: a row, a lease, or nothing."""
+        mains = self.stack.children().get("worker", [])
+        self._freeze([pid for main in mains for pid in self.stack.offspring(main)])
+        return "froze a worker's child"
+
+    def _freeze_broker(self) -> str:
+        """Stop the broker for a while: it takes connections and answers nothing."""
+        self._freeze(self.stack.children().get("valkey", []))
+        return "froze broker"
+
+    def _kill_server(self, program: str, name: str) -> str:
+        self._signal(signal.SIGKILL, self.stack.children().get(program, []))
         return f"killed {name}"
 
     def _flush(self) -> str:
@@ -160,37 +219,48 @@ class Storm:
             redis.Redis.from_url(self.stack.broker_url, socket_timeout=0.5).flushall()
         return "flushed broker"
 
-    def _freeze(self) -> str:
-        """Stop the broker for a while: it takes connections and answers nothing."""
-        for pid in self.stack.children().get("valkey", []):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                threading.Timer(FROZEN_FOR, _wake, [pid]).start()
-        return "froze broker"
-
-    def _kill_database(self) -> str:
-        for pid in self.stack.children().get("postgres", []):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return "killed database"
-
-    def _healed(self) -> bool:
+    def _end_sessions(self) -> str:
         with suppress(psycopg.Error), psycopg.connect(self.stack.database_url, connect_timeout=2) as connection:
-            left = connection.execute("SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED'").fetchone()
-            return left == (0,)
-        return False
+            connection.execute(END_SESSIONS, {})
+        return "ended all sessions"
+
+    def _freeze(self, pids: list[int]) -> None:
+        frozen = self._signal(signal.SIGSTOP, pids)
+        if frozen is not None:
+            threading.Timer(self._faults.uniform(*FROZEN_FOR), _send_signal, [frozen, signal.SIGCONT]).start()
+
+    def _signal(self, signum: signal.Signals, pids: list[int]) -> int | None:
+        """Send a signal to one of some processes; return which, if there was one."""
+        chosen = self._faults.choice(sorted(pids)) if pids else None
+        if chosen is not None:
+            _send_signal(chosen, signum)
+        return chosen
+
+    def _heal(self, since: float) -> None:
+        """Wait until nothing is left to do, without any help."""
+        while time.monotonic() < since + GIVE_UP_SECONDS + HEAL_SECONDS:
+            with suppress(psycopg.Error), psycopg.connect(self.stack.database_url, connect_timeout=2) as connection:
+                if connection.execute(LEFT).fetchone() == (0,):
+                    self.report.healed_after = time.monotonic() - since
+                    return
+            time.sleep(0.1)
 
     def _judge(self) -> None:
         packages = self._packages()
+        self._note(packages)
         self.report.acknowledged = len(self._acknowledged)
         self.report.lost = sorted(self._acknowledged.keys() - packages.keys())
         self.report.doubled = sorted(student for student, number in packages.items() if number > 1)
-        waits = [self._fulfilled.get(student, at) - at for student, at in self._acknowledged.items()]
-        self.report.slowest_recovery = max(waits, default=0.0)
+        self.report.slowest_acknowledgement = _slowest(self._began, self._acknowledged)
+        self.report.slowest_recovery = _slowest(self._began, self._fulfilled)
         audit = self.stack.run("audit")
         self.report.audit = "" if audit.returncode == 0 else audit.stdout + audit.stderr
 
 
-def _wake(pid: int) -> None:
+def _slowest(began: dict[str, float], ended: dict[str, float]) -> float:
+    return max((ended[each] - began[each] for each in began.keys() & ended.keys()), default=0.0)
+
+
+def _send_signal(pid: int, signum: signal.Signals) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signum)

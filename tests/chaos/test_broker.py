@@ -16,16 +16,12 @@ import pytest
 import redis
 from kombu import Connection, Exchange, Queue
 
-from tests.stack import Stack, running, wait_for
+from tests.chaos.crew import PATIENCE
+from tests.chaos.flow import held
+from tests.stack import Stack, wait_for
 from tests.stripe_objects import body, checkout
 
 CANARY = "canary@example.com"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running(tmp_path_factory.mktemp("broker") / "home") as each:
-        yield each
 
 
 @pytest.fixture
@@ -40,8 +36,7 @@ def buy(stack: Stack, student: str) -> None:
     began = time.monotonic()
     assert stack.post_event(body(event)) == 200
     assert time.monotonic() - began < 2
-    token = stack.token(sub=student)
-    wait_for(lambda: stack.holdings(token), seconds=30, what=f"the package of {student}")
+    wait_for(lambda: student in held(stack, student), seconds=PATIENCE, what=f"the package of {student}")
 
 
 def message(task: str, content: bytes, content_type: str) -> str:
@@ -100,7 +95,7 @@ def test_a_full_broker_costs_no_event_and_no_time(stack: Stack, broker: redis.Re
         broker.config_set("maxmemory", "0")
 
     buy(stack, "after-full")
-    wait_for(lambda: stack.holdings(stack.token(sub="full")), seconds=30, what="the package sent to a full broker")
+    wait_for(lambda: "full" in held(stack, "full"), seconds=PATIENCE, what="the package sent to a full broker")
 
 
 def test_a_broker_that_forgets_everything_costs_a_sweep_at_most(stack: Stack, broker: redis.Redis) -> None:
@@ -121,9 +116,7 @@ def test_a_broker_that_forgets_everything_costs_a_sweep_at_most(stack: Stack, br
         over.set()
         forgetting.join()
 
-    for number in range(3):
-        token = stack.token(sub=f"forgot-{number}")
-        wait_for(lambda token=token: stack.holdings(token), seconds=30, what="a package")  # type: ignore[misc]
+    wait_for(lambda: len(held(stack, "forgot-%")) == 3, seconds=PATIENCE, what="three packages")
 
 
 def test_what_passes_the_broker_and_the_log_names_no_person_and_no_secret(stack: Stack, broker: redis.Redis) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from psycopg.types.json import Jsonb
 
 from tests.cli.conftest import Punchcard, one_line, organization, product, written
 from tests.stripe_objects import body, checkout
 from tests.studio import Studio
+from worker import clock, hints
+
+NO_SEAT = {"code": "session_full", "status": 409}
+FAULT = {"code": "internal_error", "status": 500}
 
 
 def test_events_are_listed_for_people_and_for_programs(punchcard: Punchcard, studio: Studio) -> None:
@@ -94,6 +101,9 @@ def test_jobs_are_listed(punchcard: Punchcard) -> None:
 @pytest.mark.parametrize(
     "words",
     [
+        "jobs retry",
+        "jobs retry 1 --code failed",
+        "jobs retry 0",
         "events list --status lost",
         "events list --limit 201",
         "events show one",
@@ -133,3 +143,135 @@ def test_a_replay_without_ids_and_without_a_filter_is_wrong_use(punchcard: Punch
 
     assert said.code == 2
     assert one_line(said.err)
+
+
+def job(studio: Studio, status: str = "FAILED", **columns: Any) -> int:
+    """Store a command of lumen; one that failed did so by a fault of ours, unless its columns say otherwise."""
+    failed = {"error_code": "failed", "last_error": "ValueError", "problem": FAULT, "http_status": 500, "attempts": 5}
+    values: dict[str, Any] = {"kind": "booking.book", "request": {}, "status": status, "due_at": clock.now()}
+    values |= {"received_at": clock.now(), "organization_id": 1, "finished_at": clock.now()}
+    values |= (failed if status == "FAILED" else {}) | columns
+    names = ", ".join(values)
+    places = ", ".join(f"%({name})s" for name in values)
+    row = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+    return int(studio.one(f"INSERT INTO jobs ({names}) VALUES ({places}) RETURNING id", **row)["id"])
+
+
+def refused_job(studio: Studio, **columns: Any) -> int:
+    return job(studio, error_code="session_full", last_error="no seat", problem=NO_SEAT, http_status=409, **columns)
+
+
+def statuses(studio: Studio) -> list[str]:
+    return [row["status"] for row in studio.rows("SELECT status FROM jobs ORDER BY id")]
+
+
+def test_a_job_that_failed_by_our_fault_is_due_again_as_if_it_were_new(punchcard: Punchcard, studio: Studio) -> None:
+    failed, lost = job(studio), job(studio, error_code="worker_lost", sweeps=3)
+
+    said = punchcard("jobs", "retry", failed, lost)
+
+    assert (said.code, said.out, said.err) == (0, "2 job(s) due\n", "")
+    for row in studio.rows("SELECT * FROM jobs"):
+        assert (row["status"], row["attempts"], row["sweeps"]) == ("QUEUED", 0, 0)
+        assert (row["problem"], row["http_status"], row["finished_at"]) == (None, None, None)
+        assert row["due_at"] <= clock.now()
+        assert row["last_error"] == "ValueError", "it stays to be read until the job succeeds"
+
+
+def test_what_the_rules_refused_is_not_run_again_and_neither_is_what_was_named_with_it(
+    punchcard: Punchcard, studio: Studio
+) -> None:
+    ours, full = job(studio), refused_job(studio)
+    waiting, done = job(studio, "QUEUED", finished_at=None), job(studio, "SUCCEEDED", result={"booking": 1})
+
+    said = punchcard("jobs", "retry", ours, full, waiting, done, 999)
+
+    assert (said.code, said.out) == (1, "")
+    assert one_line(said.err)
+    assert f"job {full} ended in session_full: the rules said no, which is final" in said.err
+    assert f"job {waiting} is QUEUED" in said.err
+    assert f"job {done} succeeded" in said.err
+    assert "job 999 does not exist" in said.err
+    assert f"job {ours} " not in said.err
+    assert statuses(studio) == ["FAILED", "FAILED", "QUEUED", "SUCCEEDED"]
+
+
+def test_a_failure_without_a_code_is_not_taken_for_ours(punchcard: Punchcard, studio: Studio) -> None:
+    unknown = job(studio, error_code=None, problem={"status": 500})
+
+    by_id, by_kind = punchcard("jobs", "retry", unknown), punchcard("jobs", "retry", "--kind", "booking.book")
+
+    assert (by_id.code, by_kind.code) == (1, 1)
+    assert "no code" in by_id.err
+    assert "1 ended in no code" in by_kind.err
+    assert statuses(studio) == ["FAILED"]
+
+
+def test_jobs_are_retried_by_kind_and_code_after_a_dry_run(punchcard: Punchcard, studio: Studio) -> None:
+    job(studio)
+    job(studio, error_code="worker_lost")
+    job(studio, kind="booking.cancel")
+    refused_job(studio)
+
+    dry = punchcard("jobs", "retry", "--kind", "booking.book", "--dry-run")
+    untouched = statuses(studio)
+    by_code = punchcard("jobs", "retry", "--code", "worker_lost")
+    by_kind = punchcard("jobs", "retry", "--kind", "booking.book")
+    refused = punchcard("jobs", "retry", "--code", "session_full")
+
+    assert (dry.code, dry.out) == (0, "2 job(s) would be due\n")
+    assert untouched == ["FAILED"] * 4
+    assert by_code.out == "1 job(s) due\n"
+    assert (by_kind.code, by_kind.out) == (0, "1 job(s) due\n")
+    assert "1 ended in session_full" in by_kind.err
+    assert (refused.code, refused.out) == (1, "")
+    assert one_line(refused.err)
+    assert statuses(studio) == ["QUEUED", "QUEUED", "FAILED", "FAILED"]
+
+
+def test_a_retry_wakes_the_queue_once_something_drains_it(
+    punchcard: Punchcard, studio: Studio, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = job(studio), job(studio)
+    with redis.Redis.from_url(broker_url) as broker:
+        broker.flushall()
+
+        punchcard("jobs", "retry", first)
+        before = broker.llen("bookings")
+        monkeypatch.setitem(hints.DRAINS, "bookings", "bookings.drain")
+        punchcard("jobs", "retry", second, "--dry-run")
+        dry = broker.llen("bookings")
+        punchcard("jobs", "retry", second)
+
+        assert (before, dry, broker.llen("bookings")) == (0, 0, 1)
+
+
+def test_jobs_are_listed_and_shown_for_people_and_for_programs(punchcard: Punchcard, studio: Studio) -> None:
+    full, waiting = refused_job(studio), job(studio, "QUEUED", finished_at=None)
+
+    rows = json.loads(punchcard("jobs", "list", "--json").out)
+    failed = json.loads(punchcard("jobs", "list", "--code", "session_full", "--json").out)
+    shown = json.loads(punchcard("jobs", "show", full, "--json").out)
+    read = punchcard("jobs", "show", full)
+
+    assert [row["id"] for row in rows] == [waiting, full]
+    assert [bool(row["next attempt"]) for row in rows] == [True, False]
+    assert failed == rows[1:]
+    assert failed[0]["why"] == "session_full: no seat"
+    assert (shown["organization"], shown["status"], shown["problem"]) == ("lumen", "FAILED", NO_SEAT)
+    assert "error_code: session_full\n" in read.out
+
+
+def test_an_event_is_shown_to_programs_with_what_was_signed(punchcard: Punchcard, studio: Studio) -> None:
+    told = checkout("NONE-1")
+    studio.deliver(told)
+    number = studio.event(told)["id"]
+
+    shown = json.loads(punchcard("events", "show", number, "--json").out)
+    studio.rows("UPDATE stripe_events SET payload = %(bytes)s", bytes=b'\xff{"a": NaN}')
+    unreadable = json.loads(punchcard("events", "show", number, "--json").out)
+
+    assert shown["payload"] == json.loads(body(told))
+    assert (shown["error_code"], shown["status"]) == ("unknown_product", "FAILED")
+    assert "payload" not in unreadable
+    assert base64.b64decode(unreadable["payload_base64"]) == b'\xff{"a": NaN}'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from freezegun import freeze_time
 
 from tests.stripe_objects import checkout, event, intent, refund
@@ -128,3 +130,19 @@ def test_a_declined_card_of_nobody_we_know_is_only_recorded(studio: Studio) -> N
     studio.deliver(declined)
 
     assert studio.event(declined)["status"] == "PROCESSED"
+
+
+def test_money_that_names_nobody_for_three_days_stays_where_a_person_sees_it(studio: Studio) -> None:
+    nameless, late = intent("pi_8"), intent("pi_9")
+    with freeze_time("2026-11-21T09:00:00Z") as time:
+        studio.deliver(nameless, late)
+        waiting = studio.event(nameless)
+        studio.deliver(checkout(payment="pi_9"))
+        time.tick(timedelta(days=3, hours=2))
+        studio.drain()
+
+    kept = studio.event(nameless)
+    assert (waiting["status"], waiting["error_code"]) == ("RECEIVED", "unknown_organization")
+    assert (kept["status"], kept["error_code"]) == ("QUARANTINED", "unknown_organization")
+    assert studio.event(late)["status"] == "PROCESSED"
+    assert studio.packages() == [("EXPLORER-5", "ada")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +49,8 @@ def settings(database_url: str) -> config.Settings:
 
 
 @pytest.fixture(scope="session")
-def shared_app(settings: config.Settings, shared_engine: Engine) -> Iterator[OpenAPI]:
-    app = create_app(settings, shared_engine)
-    yield app
-    close(app)
+def shared_app(settings: config.Settings, shared_engine: Engine) -> OpenAPI:
+    return create_app(settings, shared_engine)
 
 
 @pytest.fixture
@@ -76,8 +73,3 @@ def browser(client: FlaskClient) -> Browser:
 @pytest.fixture
 def world(engine: Engine) -> World:
     return World(engine)
-
-
-def close(app: OpenAPI) -> None:
-    """Give back the connections of an application, which lives as long as its process but in tests."""
-    app.extensions["punchcard.intake"]._store.close()  # noqa: SLF001 - nobody else needs it open to all

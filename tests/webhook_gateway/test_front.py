@@ -27,7 +27,7 @@ from tests.stack import wait_for
 from tests.studio import Studio
 from tests.webhook_gateway.test_hardening import EVENT, MEBIBYTE, chunk, is_well, problem, received
 from webhook_gateway.front import Front, Limits
-from webhook_gateway.intake import MAX_BODY
+from webhook_gateway.intake import MAX_BODY, Delivery
 
 SECONDS = 2.5
 DAWDLERS = 200
@@ -64,7 +64,11 @@ def echo() -> Flask:
 
 
 def echo_front() -> Front:
-    return Front(echo(), Limits(body_seconds=1, requests=4, threads=2))
+    return Front(echo(), no_events, Limits(body_seconds=1, requests=4, threads=2))
+
+
+async def no_events(_delivery: Delivery) -> bytes:
+    raise AssertionError("nothing is sent to the webhook")
 
 
 def serve_echo() -> None:
@@ -387,13 +391,12 @@ def test_what_was_given_up_before_a_thread_took_it_is_not_begun() -> None:
         return [b""]
 
     async def run() -> list[Unread]:
-        front = Front(app, Limits(threads=1, webhook_seconds=0.1))
+        front = Front(app, no_events, Limits(threads=1, answer_seconds=0.1))
         front.__rsgi_init__(asyncio.get_running_loop())
         requests = [Unread() for _ in range(3)]
         common = {"headers": {}, "method": "POST", "query_string": "", "http_version": "1.1", "scheme": "http"}
         scopes = [
-            SimpleNamespace(path=f"/webhooks/{each}", server="127.0.0.1:1", client="127.0.0.1:2", **common)
-            for each in range(3)
+            SimpleNamespace(path=f"/{each}", server="127.0.0.1:1", client="127.0.0.1:2", **common) for each in range(3)
         ]
         pairs = zip(scopes, requests, strict=True)
         await asyncio.gather(*(front.__rsgi__(cast("Any", scope), cast("Any", proto)) for scope, proto in pairs))
@@ -403,5 +406,5 @@ def test_what_was_given_up_before_a_thread_took_it_is_not_begun() -> None:
 
     requests = asyncio.run(run())
 
-    assert begun == ["/webhooks/0"]
+    assert begun == ["/0"]
     assert [each.answers[0] for each in requests] == [503] * 3

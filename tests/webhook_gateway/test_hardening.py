@@ -34,7 +34,7 @@ from tests.stack import wait_for
 from tests.stripe_objects import body, checkout, event
 from tests.studio import Studio
 from webhook_gateway.intake import MAX_BODY
-from webhook_gateway.server import THREADS
+from webhook_gateway.serving import THREADS
 from webhook_gateway.signature import sign
 from worker import clock
 

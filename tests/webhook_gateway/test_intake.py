@@ -8,21 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import psycopg
 import pytest
-from flask.testing import FlaskClient
 from freezegun import freeze_time
-from sqlalchemy import Engine
-from werkzeug.test import TestResponse
 
 from config import Settings
 from tests import conftest
 from tests.stripe_objects import body, checkout, event, intent
 from tests.studio import Studio
-from tests.webhook_gateway.conftest import close
-from webhook_gateway.app import create_app
-from webhook_gateway.intake import MAX_BODY
+from tests.webhook_gateway.rsgi import Loop, Told, a_loop
+from webhook_gateway.event_store import EventStore
+from webhook_gateway.front import Front
+from webhook_gateway.intake import MAX_BODY, Intake
 from webhook_gateway.signature import sign
 from worker import clock
 
@@ -35,21 +34,24 @@ settings = conftest.settings
 
 
 class Stripe:
-    """Posts bodies as Stripe does, to the routes of an application."""
+    """Posts bodies as Stripe does, to the webhook behind its front."""
 
-    def __init__(self, client: FlaskClient) -> None:
-        self._client = client
+    def __init__(self, loop: Loop, front: Front) -> None:
+        self._loop = loop
+        self._front = front
 
     def post(
         self, payload: bytes | dict[str, Any], path: str = ALL, *, secret: str = PLATFORM, at: datetime | None = None
-    ) -> TestResponse:
+    ) -> Told:
         payload = payload if isinstance(payload, bytes) else body(payload)
         return self.deliver(payload, sign(payload, secret, at=at or clock.now()), path)
 
-    def deliver(self, payload: bytes, signature: str, path: str = ALL) -> TestResponse:
-        return self._client.post(
-            path, data=payload, headers={"Stripe-Signature": signature}, content_type="application/json"
-        )
+    def deliver(self, payload: bytes, signature: str, path: str = ALL) -> Told:
+        return self._loop.ask(self._front, unquote(path), payload, {"Stripe-Signature": signature})
+
+
+def no_application(_environ: Any, _start: Any) -> list[bytes]:
+    raise AssertionError("the webhook is answered before it")
 
 
 @pytest.fixture
@@ -58,16 +60,18 @@ def hints() -> list[str]:
 
 
 @pytest.fixture
-def stripe(settings: Settings, engine: Engine, hints: list[str]) -> Iterator[Stripe]:
+def stripe(settings: Settings, studio: Studio, hints: list[str]) -> Iterator[Stripe]:
+    assert studio
     secrets = {"thrive": (THRIVE,), "lumen": (LUMEN,), "vanished": ("whsec_vanished",)}
-    app = create_app(replace(settings, platform_secrets=(PLATFORM, RETIRED), organization_secrets=secrets), engine)
-    app.extensions["punchcard.hint"] = hints.append
-    yield Stripe(app.test_client())
-    close(app)
+    settings = replace(settings, platform_secrets=(PLATFORM, RETIRED), organization_secrets=secrets)
+    store = EventStore(settings.database_url)
+    intake = Intake(settings, store, hints.append)
+    with a_loop(then=store.close) as loop:
+        yield Stripe(loop, Front(no_application, intake.receive))
 
 
-def refused(answer: TestResponse, status: int, code: str) -> bool:
-    return (answer.status_code, answer.mimetype, answer.get_json(force=True)["code"]) == (
+def refused(answer: Told, status: int, code: str) -> bool:
+    return (answer.status, answer.headers["Content-Type"], answer.json["code"]) == (
         status,
         "application/problem+json",
         code,
@@ -89,7 +93,7 @@ def test_an_event_is_stored_byte_by_byte_and_hinted_at(stripe: Stripe, studio: S
 
     answer = stripe.post(payload)
 
-    assert (answer.status_code, answer.json) == (200, NEW)
+    assert (answer.status, answer.json) == (200, NEW)
     row = studio.event(told)
     assert bytes(row["payload"]) == payload
     assert (row["type"], row["livemode"], row["status"]) == ("checkout.session.completed", False, "RECEIVED")
@@ -102,7 +106,7 @@ def test_a_duplicate_is_told_so_and_the_first_bytes_stay(stripe: Stripe, studio:
 
     answer = stripe.post(body(told) + b" ")
 
-    assert (answer.status_code, answer.data) == (200, b'{"received": true, "duplicate": true}')
+    assert (answer.status, answer.data) == (200, b'{"received": true, "duplicate": true}')
     assert bytes(studio.event(told)["payload"]) == body(told)
 
 
@@ -130,7 +134,7 @@ def test_a_signature_is_taken_within_five_minutes_both_ways(
 ) -> None:
     answer = stripe.post(checkout(), at=clock.now() + timedelta(seconds=seconds))
 
-    assert answer.status_code == status
+    assert answer.status == status
     assert studio.count("stripe_events") == (status == 200)
 
 
@@ -333,7 +337,7 @@ def test_a_body_may_have_one_mebibyte(stripe: Stripe, studio: Studio, size: int,
 
     answer = stripe.post(payload)
 
-    assert answer.status_code == status
+    assert answer.status == status
     assert studio.count("stripe_events") == (status == 200)
 
 

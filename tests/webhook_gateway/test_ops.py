@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,18 +10,17 @@ from sqlalchemy import Engine, text
 import config
 from db.connection import build_engine
 from db.models import EventStatus
-from tests.webhook_gateway.conftest import Browser, close
+from tests.webhook_gateway.conftest import Browser
 from tests.webhook_gateway.world import World
 from webhook_gateway.app import create_app
+from worker import clock
 
 
 @pytest.fixture
-def blind(settings: config.Settings) -> Iterator[FlaskClient]:
+def blind(settings: config.Settings) -> FlaskClient:
     """Give a gateway whose database is away."""
     engine = build_engine("postgresql://nobody@127.0.0.1:1/nothing", name="test", size=1)
-    app = create_app(settings, engine)
-    yield app.test_client()
-    close(app)
+    return create_app(settings, engine).test_client()
 
 
 @pytest.fixture
@@ -100,6 +100,26 @@ def test_the_backlog_is_shown_by_status_and_age(client: FlaskClient, world: Worl
     assert values['punchcard_backlog_rows{status="PENDING",table="notifications"}'] == "0.0"
     assert float(values['punchcard_backlog_oldest_due_seconds{table="stripe_events"}']) > 0
     assert values["punchcard_database_up"] == "1.0"
+
+
+def shown(client: FlaskClient) -> dict[str, float]:
+    lines = client.get("/metrics").text.splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
+
+
+def test_what_drains_did_is_counted_and_how_long_ago_the_last_one_began(client: FlaskClient, engine: Engine) -> None:
+    before = shown(client)
+    with engine.begin() as connection:
+        began = {"at": clock.now() - timedelta(minutes=2)}
+        connection.execute(text("INSERT INTO drains VALUES ('stripe_events', :at, 7, 350, 1.5)"), began)
+
+    values = shown(client)
+
+    assert not [name for name in before if name.startswith("punchcard_drain")]
+    assert values['punchcard_drain_batches_total{table="stripe_events"}'] == 7
+    assert values['punchcard_drain_rows_total{table="stripe_events"}'] == 350
+    assert values['punchcard_drain_seconds_total{table="stripe_events"}'] == 1.5
+    assert 120 <= values['punchcard_drain_age_seconds{table="stripe_events"}'] < 180
 
 
 def test_metrics_are_shown_without_a_database(blind: FlaskClient) -> None:

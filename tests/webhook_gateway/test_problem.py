@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from werkzeug.test import TestResponse
 import config
 import webhook_gateway
 from domain import errors
-from tests.webhook_gateway.conftest import Browser, close
+from tests.webhook_gateway.conftest import Browser
 from tests.webhook_gateway.world import World
 from webhook_gateway.app import create_app
 from webhook_gateway.fault import FRAMEWORK, UNREADABLE
@@ -107,7 +106,7 @@ def test_a_cursor_is_ours_or_nothing(browser: Browser, world: World, cursor: str
 
 
 @pytest.fixture
-def faulty(settings: config.Settings) -> Iterator[OpenAPI]:
+def faulty(settings: config.Settings) -> OpenAPI:
     """Give a gateway with a route that is broken."""
     app = create_app(settings)
 
@@ -116,8 +115,7 @@ def faulty(settings: config.Settings) -> Iterator[OpenAPI]:
         raise RuntimeError(secret)
 
     app.add_url_rule("/broken", view_func=broken)
-    yield app
-    close(app)
+    return app
 
 
 def test_a_fault_of_ours_shows_and_logs_no_secrets(faulty: OpenAPI, capfd: pytest.CaptureFixture[str]) -> None:

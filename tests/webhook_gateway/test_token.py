@@ -41,10 +41,8 @@ def test_a_token_without_a_required_claim_is_refused(reader: TokenReader, missin
     [
         {"aud": "another"},
         {"aud": {"punchcard": 1}},
-        {"exp": time.time() - 31},
         {"exp": "tomorrow"},
         {"exp": float("inf")},
-        {"nbf": time.time() + 600},
         {"sub": ""},
         {"sub": "a" * 256},
         {"sub": "a\0b"},
@@ -61,6 +59,14 @@ def test_a_token_without_a_required_claim_is_refused(reader: TokenReader, missin
 )
 def test_a_token_with_a_wrong_claim_is_refused(reader: TokenReader, changes: dict[str, Any]) -> None:
     token = forged(SECRET.encode(), claims(**changes))
+
+    with pytest.raises(InvalidToken):
+        reader.read(token)
+
+
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -31), ("nbf", 600)])
+def test_a_token_of_another_time_is_refused(reader: TokenReader, claim: str, seconds: int) -> None:
+    token = forged(SECRET.encode(), claims(**{claim: time.time() + seconds}))
 
     with pytest.raises(InvalidToken):
         reader.read(token)

@@ -13,7 +13,7 @@ from freezegun import freeze_time
 from sqlalchemy.orm import Session
 
 from db.transaction import Rows, transaction
-from tests.stripe_objects import checkout
+from tests.stripe_objects import checkout, intent
 from tests.studio import Studio
 from worker import runtime
 from worker.inbox import MAX_ATTEMPTS, SUSPECT_SWEEPS, Inbox, Outcomes, drain_batch, drain_row, drain_suspect
@@ -119,6 +119,46 @@ def test_rows_that_another_worker_holds_are_left_to_it(studio: Studio) -> None:
         taken = drain_batch(STRIPE_EVENTS, studio.engine)
 
     assert taken == 1
+
+
+def test_what_tells_of_one_payment_is_claimed_together_however_far_apart_it_stands(studio: Studio) -> None:
+    first, *others = [checkout(payment=f"pi_{number}", student=f"student-{number}") for number in range(4)]
+    studio.receive(first, *others, intent("pi_0"))
+    one_at_a_time = replace(STRIPE_EVENTS, batch=1)
+
+    taken = [drain_batch(one_at_a_time, studio.engine) for _ in range(5)]
+
+    assert taken == [2, 1, 1, 1, 0]
+    assert len(studio.packages()) == 4
+
+
+def test_of_a_payments_events_those_that_another_worker_holds_or_that_are_not_due_stay(
+    studio: Studio, time: Any
+) -> None:
+    studio.receive(checkout(payment="pi_1"), intent("pi_1"), intent("pi_1"))
+    ids = [row["id"] for row in studio.rows("SELECT id FROM stripe_events ORDER BY id")]
+    studio.rows(
+        "UPDATE stripe_events SET due_at = %(later)s WHERE id = %(id)s", later=START + timedelta(hours=1), id=ids[2]
+    )
+
+    with transaction(studio.engine) as session:
+        session.connection().exec_driver_sql(f"SELECT 1 FROM stripe_events WHERE id = {ids[1]} FOR UPDATE")
+        taken = drain_batch(STRIPE_EVENTS, studio.engine)
+
+    assert taken == 1
+    left = [row["id"] for row in studio.rows("SELECT id FROM stripe_events WHERE status = 'RECEIVED' ORDER BY id")]
+    assert left == ids[1:]
+
+
+def test_a_key_that_is_wrong_or_missing_changes_nothing(studio: Studio) -> None:
+    events = [checkout(payment=f"pi_{number}", student=f"student-{number}") for number in range(4)]
+    studio.receive(*events, *(intent(f"pi_{number}") for number in range(4)))
+    studio.rows("UPDATE stripe_events SET payment_key = CASE id %% 3 WHEN 0 THEN 'pi_none' WHEN 1 THEN 'pi_1' END")
+
+    studio.drain()
+
+    assert len(studio.packages()) == 4
+    assert studio.audit() == []
 
 
 def test_a_row_that_is_not_due_is_not_handled_however_it_is_named(studio: Studio, time: Any) -> None:

@@ -9,7 +9,8 @@ from freezegun import freeze_time
 
 from tests.stripe_objects import checkout, refund
 from tests.studio import Studio
-from worker.schedule import SCHEDULE, once_per_period, period_start
+from worker.period import once_per_period, period_start
+from worker.schedule import SCHEDULE
 from worker.upkeep import prune_runs, refresh_stale_flags
 from worker.work import WORK
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from domain.payment import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
 from tests.stripe_objects import body, checkout, dispute, event, intent, refund
-from worker.stripe_event import MAX_QUANTITY, READERS, Statement, Unreadable, Unsupported, parse, read
+from worker.stripe_event import MAX_QUANTITY, READERS, Statement, Unreadable, Unsupported, parse, payment_key, read
 
 CHECKOUTS = [kind for kind in READERS if kind.startswith("checkout.")]
 REFUNDS = ["refund.created", "refund.updated", "refund.failed"]
@@ -388,3 +388,23 @@ def read_or_refused(payload: bytes) -> tuple[Fact, ...]:
     with suppress(Unreadable, Unsupported):
         return read(payload).facts
     return ()
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        (checkout(payment="pi_7"), "pi_7"),
+        (intent("pi_7"), "pi_7"),
+        (checkout(payment=None), None),
+        (checkout() | {"data": {"object": {"object": "checkout.session", "payment_intent": {"id": "pi_8"}}}}, "pi_8"),
+        ({"data": {"object": {"payment_intent": ["pi_1"]}}}, None),
+        ({"data": {"object": {"payment_intent": "pi\0"}}}, None),
+        ({"data": {"object": {"payment_intent": "p" * 256}}}, None),
+        ({"data": {"object": {"object": "payment_intent", "id": 7}}}, None),
+        ({"data": {"object": []}}, None),
+        ({"data": "pi_1"}, None),
+        ({}, None),
+    ],
+)
+def test_the_payment_is_seen_at_first_sight_or_not_at_all(told: dict[str, Any], key: str | None) -> None:
+    assert payment_key(told) == key

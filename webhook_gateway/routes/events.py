@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from typing import Any
-
 from flask import Response
 from flask_openapi3.models.tag import Tag
 
 from db.transaction import reading, transaction
 from domain import event_view
 from domain.event_replay import replay
-from domain.event_view import EventBody, EventFilter, EventView
+from domain.event_view import EventFilter, EventView
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here, hint
 from webhook_gateway.problem import Problem
@@ -47,7 +43,7 @@ def show_event(path: EventPath) -> Response:
     with reading(here().engine) as session:
         event = _seen(event_view.find(session, path.event_id, caller.current().organization_id))
         said = event_view.body(session, path.event_id)
-    shown = Event.model_validate(event).model_dump(by_alias=False) | _content(said)
+    shown = Event.model_validate(event).model_dump(by_alias=False) | said.shown()
     return respond(EventDetail.model_validate(shown))
 
 
@@ -64,14 +60,3 @@ def _seen(event: EventView | None) -> EventView:
     if event is None:
         raise Problem("not_found", "There is no event of this id that you may see.")
     return event
-
-
-def _content(said: EventBody) -> dict[str, Any]:
-    content: dict[str, Any] = {"line_items": said.line_items}
-    try:
-        content["payload"] = json.loads(said.payload)
-        # What Python reads more kindly than JSON is (NaN, infinite numbers) is shown as bytes.
-        json.dumps(content, allow_nan=False)
-    except (ValueError, RecursionError):
-        return {"line_items": said.line_items, "payload_base64": b64encode(said.payload).decode()}
-    return content

@@ -9,7 +9,7 @@ from flask_openapi3.models.tag import Tag
 
 from db.transaction import reading
 from domain import job_view
-from domain.job_view import JobView
+from domain.job_view import JobFilter, JobView
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here
 from webhook_gateway.problem import Problem
@@ -35,10 +35,9 @@ def show_job(path: JobPath, query: JobQuery) -> Response:
 @admin_jobs.get("", responses={200: AdminJobPage})
 def list_jobs(query: AdminJobQuery) -> Response:
     """List the organization's jobs, newest first."""
+    wanted = JobFilter(query.status, query.kind)
     with reading(here().engine) as session:
-        rows = job_view.jobs(
-            session, caller.current().organization_id, paging.part(query), status=query.status, kind=query.kind
-        )
+        rows = job_view.jobs(session, caller.current().organization_id, wanted, paging.part(query))
     return respond(AdminJobPage.model_validate(paging.page(rows, query)))
 
 

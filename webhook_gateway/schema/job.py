@@ -50,6 +50,7 @@ class AdminJob(Job):
     """A command as staff see it."""
 
     student_id: str | None = Field(description="The frontend's own id of the student")
+    error_code: str | None = Field(description="`failed` and `worker_lost` are faults of ours")
     last_error: str | None
 
 

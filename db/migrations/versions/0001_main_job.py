@@ -16,6 +16,12 @@ def upgrade() -> None:
         "drains",
         sa.Column("inbox", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("batches", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("rows", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("seconds", sa.Double(), server_default="0", nullable=False),
+        sa.CheckConstraint("batches >= 0", name=op.f("ck_drains_batches_not_negative")),
+        sa.CheckConstraint("rows >= 0", name=op.f("ck_drains_rows_not_negative")),
+        sa.CheckConstraint("seconds >= 0", name=op.f("ck_drains_seconds_not_negative")),
         sa.PrimaryKeyConstraint("inbox", name=op.f("pk_drains")),
     )
     op.create_table(
@@ -167,6 +173,7 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("livemode", sa.Boolean(), nullable=True),
         sa.Column("account", sa.Text(), nullable=True),
+        sa.Column("payment_key", sa.Text(), nullable=True),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("line_items", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("asks", sa.BigInteger(), server_default="0", nullable=False),
@@ -212,6 +219,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_stripe_events_list", "stripe_events", ["organization_id", "id"], unique=False)
     op.create_index(
+        "ix_stripe_events_payment",
+        "stripe_events",
+        ["payment_key"],
+        unique=False,
+        postgresql_where="status = 'RECEIVED' AND payment_key IS NOT NULL",
+    )
+    op.create_index(
         "ix_stripe_events_trouble",
         "stripe_events",
         ["status", "id"],
@@ -240,7 +254,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_students_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_students")),
         sa.UniqueConstraint("id", "organization_id", name=op.f("uq_students_id_organization_id")),
-        sa.UniqueConstraint("organization_id", "external_id", name=op.f("uq_students_organization_id_external_id")),
+        sa.UniqueConstraint("external_id", "organization_id", name=op.f("uq_students_external_id_organization_id")),
     )
     op.create_index(
         "uq_students_guest_email",
@@ -778,6 +792,11 @@ def downgrade() -> None:
     op.drop_index("ix_stripe_events_waits_for", table_name="stripe_events", postgresql_where="waits_for IS NOT NULL")
     op.drop_index(
         "ix_stripe_events_trouble", table_name="stripe_events", postgresql_where="status IN ('FAILED', 'QUARANTINED')"
+    )
+    op.drop_index(
+        "ix_stripe_events_payment",
+        table_name="stripe_events",
+        postgresql_where="status = 'RECEIVED' AND payment_key IS NOT NULL",
     )
     op.drop_index("ix_stripe_events_list", table_name="stripe_events")
     op.drop_index("ix_stripe_events_due", table_name="stripe_events", postgresql_where="status = 'RECEIVED'")
