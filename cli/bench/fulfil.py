@@ -1,0 +1,99 @@
+"""How fast stored purchases become packages: ours, what PostgreSQL alone could store, and the plain way, in turn."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from cli.bench.limit import limit
+from cli.bench.machine import Spent, between, snapshot
+from cli.bench.measure import Report, Say, Target
+from cli.bench.purchases import purchases
+from cli.bench.rig import Rig, connect, store, until, watching
+from worker.hints import Hints
+
+# As `punchcard up` starts it: one for each core of a small machine.
+CHILDREN = 2
+# Packages that stand already, so that no plan is made for empty tables.
+BASE = 10_000
+# Of the plain way enough to be measured, and not so many that one waits for minutes.
+PLAIN = 600
+# Until the plain workers are warm, and without those of its twins that failed each other.
+WARM, LAST = 0.2, 0.02
+TARGETS = (Target("purchases/s ÷ limit", 0.40, 1.0), Target("events/s ÷ plain way", 6, 15))
+
+
+def fulfil(here: Rig, *, number: int, rounds: int, say: Say) -> Report:
+    """Measure rounds of all three, one after the other in each, with so many purchases of two events."""
+    report = Report(TARGETS)
+    with ExitStack() as stack:
+        worker = stack.enter_context(here.worker(CHILDREN))
+        hints = Hints(here.broker.url)
+        ours = (worker.pid, here.postgres.process.pid, here.broker.process.pid)
+        _drained(here, hints, BASE, ours)
+        with connect(here.database_url()) as connection:
+            connection.execute("VACUUM ANALYZE")
+        for place in range(rounds):
+            bound = limit(here, connections=CHILDREN, seconds=3)
+            rate, spent = _drained(here, hints, number, ours)
+            plain, others = _plain(here)
+            kept = report.add(_figures(bound, rate, spent, plain, number), [spent.others, others])
+            say(
+                f"round {place + 1}: limit {bound:.0f}/s, ours {rate:.0f} purchases/s, plain way {plain:.0f} events/s"
+                + ("" if kept else ", disturbed by others: not counted")
+            )
+    return report
+
+
+def _figures(bound: float, rate: float, spent: Spent, plain: float, number: int) -> dict[str, float]:
+    return {
+        "purchases/s ÷ limit": rate / bound,
+        "events/s ÷ plain way": 2 * rate / plain,
+        "limit, events/s": bound,
+        "purchases/s": rate,
+        "plain way, events/s": plain,
+        "CPU ms per event, all processes": spent.parts / number / 2 * 1_000,
+    }
+
+
+def _drained(here: Rig, hints: Hints, number: int, parts: tuple[int, ...]) -> tuple[float, Spent]:
+    """Store purchases, say so once, and return how many became packages per second."""
+    store(here.database_url(), purchases(number))
+    with watching(here.database_url()) as waiting:
+        before = snapshot(*parts)
+        hints.send("stripe")
+        until(lambda: not waiting(), "the purchases are fulfilled", pause=0.01)
+        spent = between(before, snapshot(*parts))
+    return number / spent.seconds, spent
+
+
+def _plain(here: Rig) -> tuple[float, float]:
+    """Return how many events per second the plain way handles, and the cores that others used meanwhile."""
+    url = here.database_url("plain")
+    store(url, purchases(PLAIN))
+    _send_each(here)
+    argv = [
+        *(str(Path(sys.executable).with_name("celery")), "--app", "cli.bench.plain:celery", "worker"),
+        *("--queues", "plain", "--concurrency", str(CHILDREN), "--loglevel", "ERROR"),
+    ]
+    with watching(url) as waiting, here.running(argv, here.environment("plain")):
+        until(lambda: waiting() <= 2 * PLAIN * (1 - WARM), "the plain worker works")
+        first, before, began = waiting(), snapshot(), time.monotonic()
+        until(lambda: waiting() <= 2 * PLAIN * LAST, "the plain worker is done")
+        rate = (first - waiting()) / (time.monotonic() - began)
+        others = between(before, snapshot()).others
+    with connect(url) as connection:
+        connection.execute("TRUNCATE stripe_events")
+    return rate, others
+
+
+def _send_each(here: Rig) -> None:
+    """Send a message for every stored event."""
+    from cli.bench.plain import QUEUE, celery, handle_stored
+
+    celery.conf.update(broker_url=here.broker.url)
+    with connect(here.database_url("plain")) as connection:
+        for (event_id,) in connection.execute("SELECT id FROM stripe_events WHERE status = 'RECEIVED' ORDER BY id"):
+            handle_stored.apply_async((event_id,), queue=QUEUE)

@@ -1,0 +1,169 @@
+"""A place to measure in: throwaway servers with the demo studios, and the processes that are measured."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from cli.bench.clients import SECRET
+from cli.bench.purchases import Event
+from cli.embedded.broker import EmbeddedBroker
+from cli.embedded.postgres import EmbeddedPostgres
+from cli.embedded.process import kill, spawn, wait_until
+from db import schema
+from worker import clock
+
+# The limit and the plain way write into tables of their own, so that they leave ours as they are.
+DATABASES = ("bare", "plain")
+PATIENCE = 60.0
+PUNCHCARD = Path(sys.executable).with_name("punchcard")
+JWT_SECRET = "the benchmark asks nobody for a token"  # noqa: S105 - it signs for a moment
+COPY = """
+COPY stripe_events (scope, event_id, type, livemode, payment_key, payload, due_at, received_at)
+FROM STDIN (FORMAT BINARY)
+"""
+TYPES = ("int8", "text", "text", "bool", "text", "bytea", "timestamptz", "timestamptz")
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """The servers, and where they are."""
+
+    home: Path
+    postgres: EmbeddedPostgres
+    broker: EmbeddedBroker
+
+    def database_url(self, name: str = "punchcard") -> str:
+        """Return where one of the databases is."""
+        return self.postgres.url_of(name)
+
+    def environment(self, database: str = "punchcard", **more: str) -> dict[str, str]:
+        """Return what a process of ours needs to know."""
+        return {
+            "DATABASE_URL": self.database_url(database),
+            "BROKER_URL": self.broker.url,
+            "STRIPE_WEBHOOK_SECRETS": SECRET,
+            "JWT_SECRET": JWT_SECRET,
+            "PUNCHCARD_HOME": str(self.home),
+            "LOG_LEVEL": "warning",
+            **more,
+        }
+
+    @contextmanager
+    def running(self, argv: Sequence[str], environ: Mapping[str, str]) -> Iterator[Popen[bytes]]:
+        """Run a process for a block; its messages go into a file of the rig's folder."""
+        with (self.home / "log").open("ab") as log:
+            process = spawn(argv, env=environ, output=log)
+        try:
+            yield process
+        finally:
+            # None of them has anything to finish that somebody waits for.
+            kill(process)
+
+    @contextmanager
+    def gateway(self) -> Iterator[tuple[Popen[bytes], int]]:
+        """Run a gateway for a block; give its process and its port."""
+        port = free_port()
+        with self.running([str(PUNCHCARD), "gateway"], self.environment(PORT=str(port))) as process:
+            until(lambda: serves(port), "the gateway serves")
+            yield process, port
+
+    @contextmanager
+    def worker(self, children: int) -> Iterator[Popen[bytes]]:
+        """Run a worker of Stripe's queue for a block."""
+        argv = [str(PUNCHCARD), "worker", "--queues", "stripe", "--concurrency", str(children)]
+        with self.running(argv, self.environment()) as process:
+            yield process
+
+
+@contextmanager
+def rig() -> Iterator[Rig]:
+    """Make a place to measure in, and leave nothing of it behind."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="punchcard-bench-")))
+        # The servers may run as another user, who must get to their folders.
+        home.chmod(0o711)
+        postgres = stack.enter_context(EmbeddedPostgres(home / "postgres"))
+        broker = stack.enter_context(EmbeddedBroker(home / "broker"))
+        here = Rig(home, postgres, broker)
+        _fill(here)
+        yield here
+
+
+def connect(url: str) -> psycopg.Connection[TupleRow]:
+    """Return a connection for what is around the measuring, where every statement stands for itself."""
+    return psycopg.connect(url, autocommit=True)
+
+
+def _fill(here: Rig) -> None:
+    from cli.demo import seed
+
+    with connect(here.database_url()) as connection:
+        for name in DATABASES:
+            connection.execute(f"CREATE DATABASE {name}")
+    for name in ("punchcard", *DATABASES):
+        schema.upgrade(here.database_url(name))
+        seed(here.database_url(name))
+
+
+def store(url: str, events: Sequence[Event]) -> None:
+    """Store events as the gateway would have, and tell the planner of them."""
+    at = clock.now()
+    with connect(url) as connection:
+        with connection.cursor().copy(COPY) as rows:
+            rows.set_types(TYPES)
+            for event in events:
+                rows.write_row((0, event.id, event.type, False, event.payment, event.body, at, at))
+        connection.execute("ANALYZE")
+
+
+@contextmanager
+def watching(url: str) -> Iterator[Callable[[], int]]:
+    """Give what counts the stored events that are not handled yet; it costs next to nothing."""
+    with connect(url) as connection:
+
+        def waiting() -> int:
+            row = connection.execute("SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED'").fetchone()
+            return int(row[0]) if row else 0
+
+        yield waiting
+
+
+def until(condition: Callable[[], bool], what: str, *, pause: float = 0.02) -> None:
+    """Wait until something is so.
+
+    Raises:
+        TimeoutError: it is not within a minute.
+
+    """
+    if not wait_until(condition, patience=PATIENCE, pause=pause):
+        raise TimeoutError(f"{what}: not within {PATIENCE:.0f} s")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serves(port: int) -> bool:
+    """Say whether a gateway answers on a port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
