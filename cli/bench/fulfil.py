@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+from cli.bench.clients import Clients
+from cli.bench.intake import CLIENTS
 from cli.bench.limit import limit
 from cli.bench.machine import Spent, between, snapshot
 from cli.bench.measure import Report, Say, Target
 from cli.bench.purchases import purchases
 from cli.bench.rig import Rig, connect, store, until, watching
+from cli.bench.whole import Loaded, load, whole
 from worker.hints import Hints
 
 # As `punchcard up` starts it: one for each core of a small machine.
@@ -22,27 +25,49 @@ BASE = 10_000
 PLAIN = 600
 # Until the plain workers are warm, and without those of its twins that failed each other.
 WARM, LAST = 0.2, 0.02
-TARGETS = (Target("purchases/s ÷ limit", 0.40, 1.0), Target("events/s ÷ plain way", 6, 15))
+WARM_UP = 2.0
+TARGETS = (
+    Target("purchases/s ÷ limit", 0.40, 1.0),
+    Target("events/s ÷ plain way", 6, 15),
+    Target("events/s under load ÷ limit", 0.18, 0.33),
+    Target("memory of the stack, MiB", 600, 350),
+)
 
 
-def fulfil(here: Rig, *, number: int, rounds: int, say: Say) -> Report:
-    """Measure rounds of all three, one after the other in each, with so many purchases of two events."""
+def fulfil(here: Rig, *, number: int, seconds: float, rounds: int, say: Say) -> Report:
+    """Measure rounds of all three, one after the other in each, and a whole stack that does all at once.
+
+    Args:
+        here: Where to measure.
+        number: Purchases of two events each that are stored and then fulfilled.
+        seconds: How long the whole stack is loaded, and the limit is measured.
+        rounds: How often.
+        say: Told of each round.
+
+    """
     report = Report(TARGETS)
     with ExitStack() as stack:
         worker = stack.enter_context(here.worker(CHILDREN))
         hints = Hints(here.broker.url)
         ours = (worker.pid, here.postgres.process.pid, here.broker.process.pid)
         _drained(here, hints, BASE, ours)
+        stack_up = stack.enter_context(whole())
+        clients = stack.enter_context(closing(Clients()))
+        load(stack_up, clients, WARM_UP)
         with connect(here.database_url()) as connection:
             connection.execute("VACUUM ANALYZE")
         for place in range(rounds):
-            bound = limit(here, connections=CHILDREN, seconds=3)
+            bound = limit(here, connections=CHILDREN, seconds=seconds)
             rate, spent = _drained(here, hints, number, ours)
             plain, others = _plain(here)
-            kept = report.add(_figures(bound, rate, spent, plain, number), [spent.others, others])
+            most = limit(here, connections=CLIENTS, seconds=seconds)
+            loaded = load(stack_up, clients, seconds)
+            figures = _figures(bound, rate, spent, plain, number) | _loaded(most, loaded)
+            kept = report.add(figures, [spent.others, others, loaded.spent.others])
             say(
-                f"round {place + 1}: limit {bound:.0f}/s, ours {rate:.0f} purchases/s, plain way {plain:.0f} events/s"
-                + ("" if kept else ", disturbed by others: not counted")
+                f"round {place + 1}: limit {bound:.0f}/s, ours {rate:.0f} purchases/s, plain way {plain:.0f} events/s;"
+                f" under load {loaded.fulfilled:.0f} events/s of {loaded.accepted:.0f}/s accepted, limit {most:.0f}/s"
+                + ("" if kept else "; disturbed by others: not counted")
             )
     return report
 
@@ -51,10 +76,20 @@ def _figures(bound: float, rate: float, spent: Spent, plain: float, number: int)
     return {
         "purchases/s ÷ limit": rate / bound,
         "events/s ÷ plain way": 2 * rate / plain,
-        "limit, events/s": bound,
+        f"limit of {CHILDREN} connections, events/s": bound,
         "purchases/s": rate,
         "plain way, events/s": plain,
         "CPU ms per event, all processes": spent.parts / number / 2 * 1_000,
+    }
+
+
+def _loaded(most: float, loaded: Loaded) -> dict[str, float]:
+    return {
+        "events/s under load ÷ limit": loaded.fulfilled / most,
+        "memory of the stack, MiB": loaded.memory,
+        "events/s under load": loaded.fulfilled,
+        "accepted/s meanwhile": loaded.accepted,
+        f"limit of {CLIENTS} connections, events/s": most,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import signal
 import socket
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from cli.bench.clients import SECRET
 from cli.bench.purchases import Event
 from cli.embedded.broker import EmbeddedBroker
 from cli.embedded.postgres import EmbeddedPostgres
-from cli.embedded.process import kill, spawn, wait_until
+from cli.embedded.process import spawn, stop, wait_until
 from db import schema
 from worker import clock
 
@@ -62,13 +63,8 @@ class Rig:
     @contextmanager
     def running(self, argv: Sequence[str], environ: Mapping[str, str]) -> Iterator[Popen[bytes]]:
         """Run a process for a block; its messages go into a file of the rig's folder."""
-        with (self.home / "log").open("ab") as log:
-            process = spawn(argv, env=environ, output=log)
-        try:
+        with run(argv, environ, self.home / "log") as process:
             yield process
-        finally:
-            # None of them has anything to finish that somebody waits for.
-            kill(process)
 
     @contextmanager
     def gateway(self) -> Iterator[tuple[Popen[bytes], int]]:
@@ -98,6 +94,17 @@ def rig() -> Iterator[Rig]:
         here = Rig(home, postgres, broker)
         _fill(here)
         yield here
+
+
+@contextmanager
+def run(argv: Sequence[str], environ: Mapping[str, str], log: Path, *, patience: float = 0) -> Iterator[Popen[bytes]]:
+    """Run a process for a block, with what is left of its own processes for at most `patience` seconds more."""
+    with log.open("ab") as output:
+        process = spawn(argv, env=environ, output=output)
+    try:
+        yield process
+    finally:
+        stop(process, signal.SIGTERM, patience=patience)
 
 
 def connect(url: str) -> psycopg.Connection[TupleRow]:

@@ -88,7 +88,11 @@ class Crew:
         """End everybody, and wait until the database has noticed: the next test starts with empty tables."""
         for member in self.members:
             kill(member.process)
-        wait_for(lambda: self.studio.one(OURS, since=self.since)["n"] == 0, seconds=PATIENCE, what="the end of the workers' sessions")
+        wait_for(
+            lambda: self.studio.one(OURS, since=self.since)["n"] == 0,
+            seconds=PATIENCE,
+            what="the end of the workers' sessions",
+        )
 
 
 def hint(queue: str) -> None:

@@ -19,8 +19,9 @@ GROUPS = {
     "catalog": {"apply"},
     "stripe": {"send"},
     "events": {"list", "show", "replay"},
-    "jobs": {"list", "show"},
+    "jobs": {"list", "show", "retry"},
     "task": {"list", "run"},
+    "bench": {"intake", "fulfil"},
 }
 ALONE = {"up", "gateway", "worker", "beat", "migrate", "token", "audit", "doctor"}
 
