@@ -14,7 +14,7 @@ from cli.demo import DEMO
 from db.transaction import Rows, fetch, transaction
 from domain import audit, catalog_file
 from tests.stripe_objects import Event, body
-from webhook_gateway.event_store import NewEvent, insert, values
+from webhook_gateway.event_store import INSERT, NewEvent, parameters
 from worker import clock
 from worker.event_bus import DOMAIN_EVENTS
 from worker.inbox import drain_batch, drain_suspect
@@ -54,7 +54,7 @@ class Studio:
             payload=body(event),
         )
         with transaction(self.engine) as session:
-            return bool(fetch(session, insert(1), **values([new], at=clock.now())))
+            return bool(fetch(session, INSERT, **parameters([new], at=clock.now())))
 
     def drain(self) -> None:
         """Act on every event that is due."""

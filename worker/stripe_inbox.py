@@ -99,4 +99,4 @@ def _line_items(verdict: Verdict) -> Verdict:
 
 
 # Mostly a purchase's two events each: larger batches gain little more and make others wait.
-STRIPE_EVENTS = Inbox(StripeEvent, EventStatus.RECEIVED.value, COLUMNS, kin="payment_key", batch=50, handle=handle)
+STRIPE_EVENTS = Inbox(StripeEvent, EventStatus.RECEIVED.value, COLUMNS, kin="payment_key", batch=100, handle=handle)

@@ -13,7 +13,7 @@ from cli.bench.limit import limit
 from cli.bench.machine import Spent, between, snapshot
 from cli.bench.measure import Report, Say, Target
 from cli.bench.purchases import purchases
-from cli.bench.rig import Rig, connect, store, until, watching
+from cli.bench.rig import Rig, Watch, connect, store, until
 from cli.bench.whole import Loaded, load, whole
 from worker.hints import Hints
 
@@ -96,10 +96,10 @@ def _loaded(most: float, loaded: Loaded) -> dict[str, float]:
 def _drained(here: Rig, hints: Hints, number: int, parts: tuple[int, ...]) -> tuple[float, Spent]:
     """Store purchases, say so once, and return how many became packages per second."""
     store(here.database_url(), purchases(number))
-    with watching(here.database_url()) as waiting:
+    with closing(Watch(here.database_url())) as watch:
         before = snapshot(*parts)
         hints.send("stripe")
-        until(lambda: not waiting(), "the purchases are fulfilled", pause=0.01)
+        until(watch.is_over, "the purchases are fulfilled", pause=0.01)
         spent = between(before, snapshot(*parts))
     return number / spent.seconds, spent
 
@@ -113,11 +113,11 @@ def _plain(here: Rig) -> tuple[float, float]:
         *(str(Path(sys.executable).with_name("celery")), "--app", "cli.bench.plain:celery", "worker"),
         *("--queues", "plain", "--concurrency", str(CHILDREN), "--loglevel", "ERROR"),
     ]
-    with watching(url) as waiting, here.running(argv, here.environment("plain")):
-        until(lambda: waiting() <= 2 * PLAIN * (1 - WARM), "the plain worker works")
-        first, before, began = waiting(), snapshot(), time.monotonic()
-        until(lambda: waiting() <= 2 * PLAIN * LAST, "the plain worker is done")
-        rate = (first - waiting()) / (time.monotonic() - began)
+    with closing(Watch(url)) as watch, here.running(argv, here.environment("plain")):
+        until(lambda: watch.left() <= 2 * PLAIN * (1 - WARM), "the plain worker works")
+        first, before, began = watch.left(), snapshot(), time.monotonic()
+        until(lambda: watch.left() <= 2 * PLAIN * LAST, "the plain worker is done")
+        rate = (first - watch.left()) / (time.monotonic() - began)
         others = between(before, snapshot()).others
     with connect(url) as connection:
         connection.execute("TRUNCATE stripe_events")

@@ -1,4 +1,4 @@
-"""The limit: the gateway's own statement, sent by PostgreSQL's pgbench with nothing around it."""
+"""The limit: the rows that the gateway stores, written by PostgreSQL's pgbench with nothing around it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,24 @@ from subprocess import run
 
 from cli.bench.purchases import purchases
 from cli.bench.rig import Rig, connect
-from webhook_gateway.event_store import insert
 
 THREADS = 2
-# What pgbench puts in place of the statement's parameters; the ids are too many to meet twice.
-VALUES = {
-    "scope0": "0",
-    "event_id0": "'evt_' || :number::text",
-    "organization_id0": "NULL",
-    "type0": "'checkout.session.completed'",
-    "livemode0": "false",
-    "account0": "NULL",
-    "payment_key0": "'pi_' || :number::text",
-    "payload0": "convert_to(:body, 'UTF8')",
-    "at": "'2026-01-01T00:00:00Z'",
-}
+# The ids are too many to meet twice.
+SCRIPT = r"""
+\set number random(1, 1000000000000000)
+INSERT INTO stripe_events
+       (scope, event_id, organization_id, type, livemode, account, payment_key, payload, due_at, received_at)
+VALUES (0, 'evt_' || :number::text, NULL, 'checkout.session.completed', false, NULL, 'pi_' || :number::text,
+        convert_to(:body, 'UTF8'), '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')
+ON CONFLICT (scope, event_id) DO NOTHING RETURNING id;
+"""
 RATE = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 
 
 def limit(here: Rig, *, connections: int, seconds: float) -> float:
     """Return how many events per second pgbench stores, each durably in a transaction of its own."""
     script = here.home / "limit.sql"
-    statement = re.sub(r"%\((\w+)\)s", lambda match: VALUES[match[1]], insert(1))
-    script.write_text(f"\\set number random(1, 1000000000000000)\n{statement};\n")
+    script.write_text(SCRIPT)
     told = run(
         [
             *(str(here.postgres.program("pgbench")), "--no-vacuum", "--protocol=prepared", f"--file={script}"),

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
+from typing import LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -134,16 +135,27 @@ def store(url: str, events: Sequence[Event]) -> None:
         connection.execute("ANALYZE")
 
 
-@contextmanager
-def watching(url: str) -> Iterator[Callable[[], int]]:
-    """Give what counts the stored events that are not handled yet; it costs next to nothing."""
-    with connect(url) as connection:
+class Watch:
+    """Looks at how far the stored events are; give it back with `close`."""
 
-        def waiting() -> int:
-            row = connection.execute("SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED'").fetchone()
-            return int(row[0]) if row else 0
+    def __init__(self, url: str) -> None:
+        self._connection = connect(url)
 
-        yield waiting
+    def left(self) -> int:
+        """Return how many are not handled yet."""
+        return self._ask("SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED'")
+
+    def is_over(self) -> bool:
+        """Say whether all are handled; however many are not, it costs next to nothing."""
+        return not self._ask("SELECT count(*) FROM (SELECT FROM stripe_events WHERE status = 'RECEIVED' LIMIT 1) one")
+
+    def _ask(self, question: LiteralString) -> int:
+        row = self._connection.execute(question).fetchone()
+        return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
 
 
 def until(condition: Callable[[], bool], what: str, *, pause: float = 0.02) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from cli.bench.clients import SECRET, Clients
 from cli.bench.intake import CLIENTS, MOST_PER_SECOND
 from cli.bench.machine import Spent, between, memory, snapshot
-from cli.bench.rig import PUNCHCARD, connect, free_port, run, serves, until, watching
+from cli.bench.rig import PUNCHCARD, Watch, connect, free_port, run, serves, until
 from config import read_env_file
 
 PROCESSED = "SELECT count(*) FROM stripe_events WHERE status = 'PROCESSED'"
@@ -53,13 +53,13 @@ def whole() -> Iterator[Whole]:
 def load(here: Whole, clients: Clients, seconds: float) -> Loaded:
     """Load a stack for some seconds, and let it come to an end of its work."""
     clients.prepare(int(seconds * MOST_PER_SECOND))
-    with connect(here.database_url) as connection, watching(here.database_url) as waiting:
+    with connect(here.database_url) as connection, closing(Watch(here.database_url)) as watch:
         connection.execute("ANALYZE")
         before, began = connection.execute(PROCESSED).fetchone(), snapshot(here.pid)
         heard = clients.load(here.port, clients=CLIENTS, seconds=seconds)
         spent = between(began, snapshot(here.pid))
         after = connection.execute(PROCESSED).fetchone()
         held = memory(here.pid, without="postgres")
-        until(lambda: not waiting(), "what was accepted is fulfilled", pause=0.1)
+        until(watch.is_over, "what was accepted is fulfilled", pause=0.1)
     fulfilled = (after[0] - before[0]) / spent.seconds if before and after else 0.0
     return Loaded(heard.rate, fulfilled, held, spent)

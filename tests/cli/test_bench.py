@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,7 +17,7 @@ from cli.bench.machine import between, memory, snapshot
 from cli.bench.measure import MOST_OF_OTHERS, Report, Target
 from cli.bench.plot import plot
 from cli.bench.purchases import purchases
-from cli.bench.rig import store, watching
+from cli.bench.rig import Watch, store
 from tests.stack import PUNCHCARD, wait_for
 from tests.studio import Studio, open_studio
 from worker.stripe_event import parse, payment_key
@@ -49,12 +50,12 @@ def test_each_purchase_is_two_events_of_its_own_payment() -> None:
 
 def test_what_is_fulfilled_is_what_was_stored(studio: Studio, database_url: str) -> None:
     store(database_url, purchases(20))
-    with watching(database_url) as waiting:
-        before = waiting()
+    with closing(Watch(database_url)) as watch:
+        before = (watch.left(), watch.is_over())
         studio.drain()
-        after = waiting()
+        after = (watch.left(), watch.is_over())
 
-    assert (before, after) == (40, 0)
+    assert (before, after) == ((40, False), (0, True))
     assert len(studio.packages()) == 20
     assert studio.audit() == []
 
