@@ -71,12 +71,12 @@ def create_app() -> Flask:
     return app
 
 
-@celery.task(name="plain.payload")
+@celery.task(name="plain.payload", shared=False)
 def handle_payload(event: dict[str, Any]) -> None:
     """Stand at the other end of the webhook; nobody works here while the webhook is measured."""
 
 
-@celery.task(name="plain.stored")
+@celery.task(name="plain.stored", shared=False)
 def handle_stored(event_id: int) -> None:
     """Act on one stored event in a transaction of its own."""
     with transaction(_engine(os.getpid())) as session:
