@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from db.connection import connect_arguments
+from db.connection import BY_INDEX, connect_arguments
 
 # An answer within two seconds, whatever the database does: to connect, and for the statement.
 CONNECT_SECONDS = 2
@@ -26,11 +26,14 @@ HUNG_SECONDS = 1.3
 LINKS = 2
 # A statement of more rows is no cheaper per row, and those in it wait longer.
 GROUP = 64
+GROUP_BYTES = 8 * 1024 * 1024
+# The database is away, or may not be written to: nothing of the same moment fares better.
+AWAY = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
 
 # The names as one JSON document and the bodies as one array: two parameters, however many events there
 # are, so that driver and server know the statement when they see it again. The bodies in binary, or
-# each would be escaped. A second delivery that is processed at the same time waits for the first
-# one's commit, and finds its row.
+# each would be escaped. A second delivery that is processed at the same time waits for the first one's
+# commit, and finds its row; one of an event that stands already waits for nobody who works on that.
 INSERT = """
 INSERT INTO stripe_events
        (scope, event_id, organization_id, type, livemode, account, payment_key, payload, due_at, received_at)
@@ -39,8 +42,10 @@ SELECT new.*, %(at)s::timestamptz, %(at)s::timestamptz
                     scope bigint, event_id text, organization_id bigint, type text,
                     livemode boolean, account text, payment_key text),
                   unnest(%(payloads)b::bytea[])) AS new
+ WHERE NOT EXISTS (SELECT FROM stripe_events old WHERE old.scope = new.scope AND old.event_id = new.event_id)
 ON CONFLICT (scope, event_id) DO NOTHING RETURNING scope, event_id
 """
+ORGANIZATION = "SELECT slug, id FROM organizations WHERE slug = %(slug)s"
 NAMES = ("scope", "event_id", "organization_id", "type", "livemode", "account", "payment_key")
 
 Key = tuple[int, str]
@@ -100,20 +105,31 @@ class EventStore:
         waiting = Waiting(event, at, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._idle:
-            task = asyncio.create_task(self._write(self._idle.pop()))
-            self._busy.add(task)
-            task.add_done_callback(self._busy.discard)
+            self._begin(self._write(self._idle.pop()))
         return await waiting.told
 
     async def organization(self, slug: str) -> int | None:
         """Return the id of an organization, which never changes; None where there is none of that name."""
         if slug not in self._organizations:
-            async with self._looking:
-                rows = await self._lookup.execute(
-                    "SELECT slug, id FROM organizations WHERE slug = %(slug)s", {"slug": slug}
-                )
-            self._organizations |= dict(rows)
+            # Whoever gives up waiting does not break off the statement, which would take its time.
+            await asyncio.shield(self._begin(self._look_up(slug)))
         return self._organizations.get(slug)
+
+    async def _look_up(self, slug: str) -> None:
+        async with self._looking:
+            self._organizations |= dict(await self._lookup.execute(ORGANIZATION, {"slug": slug}))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._busy.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._busy.discard(task)
+        # Whoever still waits is told; if nobody does, nobody need hear of it.
+        if not task.cancelled():
+            task.exception()
 
     async def _write(self, link: Link) -> None:
         """Store what waits, group by group, until nothing does."""
@@ -125,11 +141,13 @@ class EventStore:
 
     def _next(self) -> list[Waiting]:
         group: list[Waiting] = []
-        while self._waiting and len(group) < GROUP:
+        size = 0
+        while self._waiting and len(group) < GROUP and size < GROUP_BYTES:
             waiting = self._waiting.popleft()
             # Nobody waits for it any more: whoever sent it was told to send it again.
             if not waiting.told.done():
                 group.append(waiting)
+                size += len(waiting.event.payload)
         return group
 
     async def close(self) -> None:
@@ -138,22 +156,34 @@ class EventStore:
             await link.close()
 
 
-async def _store(link: Link, group: Sequence[Waiting]) -> None:
-    """Store a group and tell each of it; one that cannot be stored must not keep the others from it."""
+async def _store(link: Link, group: Sequence[Waiting]) -> bool:
+    """Store a group and tell each of it; return whether the database answered."""
     try:
         new = await _insert(link, [waiting.event for waiting in group], at=group[0].at)
     except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits is told
-        if len(group) > 1 and not isinstance(error, psycopg.OperationalError):
-            for waiting in group:
-                await _store(link, [waiting])
-            return
+        is_away = isinstance(error, AWAY)
+        if len(group) > 1 and not is_away:
+            return await _store_each(link, group)
         for waiting in group:
             _tell(waiting, error)
-        return
+        return not is_away
     for waiting in group:
         _tell(waiting, waiting.event.key in new)
         # Of two deliveries in one group the first was the new one.
         new.discard(waiting.event.key)
+    return True
+
+
+async def _store_each(link: Link, group: Sequence[Waiting]) -> bool:
+    """Store a group one by one: an event that cannot be stored must not keep the others from it."""
+    left = deque(group)
+    while left:
+        waiting = left.popleft()
+        if not waiting.told.done() and not await _store(link, [waiting]):
+            for each in left:
+                _tell(each, psycopg.OperationalError("the database went away meanwhile"))
+            return False
+    return True
 
 
 async def _insert(link: Link, events: Sequence[NewEvent], *, at: datetime) -> set[Key]:
@@ -192,6 +222,10 @@ class Link:
             return await self._execute(statement, parameters)
         except psycopg.errors.QueryCanceled:
             raise
+        except psycopg.errors.ReadOnlySqlTransaction:
+            # It stays so for as long as the session lasts.
+            await self.close()
+            raise
         except psycopg.OperationalError:
             if is_fresh or not self._was_lost():
                 raise
@@ -217,7 +251,7 @@ class Link:
             timer.cancel()
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        arguments = connect_arguments("intake") | {"connect_timeout": CONNECT_SECONDS}
+        arguments = connect_arguments("intake", BY_INDEX) | {"connect_timeout": CONNECT_SECONDS}
         arguments["options"] = f"{arguments['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
         return await psycopg.AsyncConnection.connect(self._url, autocommit=True, **arguments)  # type: ignore[arg-type]
 

@@ -29,6 +29,8 @@ from worker.log import describe
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 5
+# Rows of a failed batch that a lock, or a database that is away, kept back before the others are left to a later drain.
+MOST_HINDERED = 2
 # Met this often by the sweeper at the head of the queue, a row is suspected of killing its process.
 SUSPECT_SWEEPS = 3
 # What waits is looked at again after half of the time it has waited by now, within these bounds.
@@ -79,13 +81,24 @@ def drain_batch(inbox: Inbox, engine: Engine) -> int:
         if not rows:
             raise
         log.warning("inbox.batch_failed", table=inbox.table, rows=len(rows), error=describe(error))
-        for row in rows:
-            drain_row(inbox, engine, row["id"])
+        _drain_each(inbox, engine, rows)
     return len(rows)
 
 
-def drain_row(inbox: Inbox, engine: Engine, row_id: int, *, counted: bool = False) -> None:
-    """Handle one row on its own; a failure counts an attempt, unless it was counted before."""
+def _drain_each(inbox: Inbox, engine: Engine, rows: Rows) -> None:
+    """Handle rows one by one; what is in the way of several is in the way of all, and the rest stays due."""
+    hindered = 0
+    for row in rows:
+        hindered += drain_row(inbox, engine, row["id"])
+        if hindered == MOST_HINDERED:
+            return
+
+
+def drain_row(inbox: Inbox, engine: Engine, row_id: int, *, counted: bool = False) -> bool:
+    """Handle one row on its own; return whether something that passes was in its way.
+
+    A failure of the row's own counts an attempt, unless it was counted before; what passes counts none.
+    """
     at = clock.now()
     with structlog.contextvars.bound_contextvars(table=inbox.table, row=row_id):
         try:
@@ -95,7 +108,10 @@ def drain_row(inbox: Inbox, engine: Engine, row_id: int, *, counted: bool = Fals
             _tell(inbox, verdicts)
         except Exception as error:
             log.exception("inbox.row_failed")
-            _failed(inbox, engine, row_id, error, counts=not counted and not _is_passing(error))
+            passing = _is_passing(error)
+            _failed(inbox, engine, row_id, error, counts=int(not passing) - int(counted))
+            return passing
+    return False
 
 
 def drain_suspect(inbox: Inbox, engine: Engine) -> bool:
@@ -128,16 +144,22 @@ def _select(inbox: Inbox, where: str, limit: int, order: str = "ORDER BY due_at,
     )
 
 
+# The sum hides the time from the planner: of a table that was never analyzed it would read the whole
+# backlog by it, for every batch.
+RELATIVES = f"""
+status = '{{inbox.pending}}' AND due_at + interval '0' <= %(at)s AND sweeps < {SUSPECT_SWEEPS}
+AND {{inbox.kin}} = ANY(%(kin)s) AND id <> ALL(%(ids)s)
+"""
+
+
 def _claim(session: Session, inbox: Inbox, at: datetime) -> Rows:
-    sound = f"{inbox.due} AND sweeps < {SUSPECT_SWEEPS}"
-    rows = fetch(session, _select(inbox, sound, inbox.batch), at=at)
+    rows = fetch(session, _select(inbox, f"{inbox.due} AND sweeps < {SUSPECT_SWEEPS}", inbox.batch), at=at)
     kin = {row[inbox.kin] for row in rows} - {None}
     if not kin:
         return rows
-    relatives = f"{sound} AND {inbox.kin} = ANY(%(kin)s) AND id <> ALL(%(ids)s)"
     ids = [row["id"] for row in rows]
-    # In no order, or the planner would look for them along the whole backlog.
-    return rows + fetch(session, _select(inbox, relatives, inbox.batch, order=""), at=at, kin=list(kin), ids=ids)
+    relatives = _select(inbox, RELATIVES.format(inbox=inbox), inbox.batch, order=f"ORDER BY {inbox.kin}")
+    return rows + fetch(session, relatives, at=at, kin=list(kin), ids=ids)
 
 
 def _handle(session: Session, inbox: Inbox, rows: Rows, at: datetime) -> Outcomes:
@@ -197,8 +219,11 @@ UPDATE {table}
 """
 
 
-def _failed(inbox: Inbox, engine: Engine, row_id: int, error: Exception, *, counts: bool) -> None:
-    """Keep a failure on its row: tried again after a doubling delay, parked after the last attempt."""
+def _failed(inbox: Inbox, engine: Engine, row_id: int, error: Exception, *, counts: int) -> None:
+    """Keep a failure on its row: tried again after a doubling delay, parked after the last attempt.
+
+    `counts` is what it adds to the attempts: less than nothing where one was counted that was none.
+    """
     at = clock.now()
     with transaction(engine) as session:
         fetch(
@@ -206,7 +231,7 @@ def _failed(inbox: Inbox, engine: Engine, row_id: int, error: Exception, *, coun
             FAILED.format(table=inbox.table),
             id=row_id,
             at=at,
-            counts=int(counts),
+            counts=counts,
             most=MAX_ATTEMPTS,
             error=describe(error),
             parked=Parked.status,

@@ -38,7 +38,7 @@ def together(*work: Callable[[], object]) -> None:
         list(pool.map(at_once, work))
 
 
-def handle_alone(studio: Studio, event: StripeEvent) -> Callable[[], None]:
+def handle_alone(studio: Studio, event: StripeEvent) -> Callable[[], object]:
     row = studio.event(event)["id"]
     return lambda: drain_row(STRIPE_EVENTS, studio.engine, row)
 

@@ -94,6 +94,21 @@ def test_what_cannot_be_stored_keeps_no_other_from_it(studio: Studio, database_u
     assert studio.count("stripe_events") == 20
 
 
+def test_an_event_that_somebody_works_on_is_a_duplicate_and_keeps_nobody_waiting(
+    studio: Studio, database_url: str
+) -> None:
+    async def burst(numbers: range) -> list[bool]:
+        async with opened(database_url) as store:
+            return await added(store, [an_event(f"evt_{number}") for number in numbers])
+
+    asyncio.run(burst(range(1)))
+    with psycopg.connect(database_url) as worker:
+        worker.execute("UPDATE stripe_events SET attempts = attempts")
+        told = asyncio.run(burst(range(40)))
+
+    assert told == [False] + [True] * 39
+
+
 @pytest.mark.parametrize("slug", ["nobody", "lumen"])
 def test_an_organization_is_found_by_its_slug(studio: Studio, database_url: str, slug: str) -> None:
     async def ask() -> list[int | None]:

@@ -16,7 +16,16 @@ from db.transaction import Rows, transaction
 from tests.stripe_objects import checkout, intent
 from tests.studio import Studio
 from worker import runtime
-from worker.inbox import MAX_ATTEMPTS, SUSPECT_SWEEPS, Inbox, Outcomes, drain_batch, drain_row, drain_suspect
+from worker.inbox import (
+    MAX_ATTEMPTS,
+    MOST_HINDERED,
+    SUSPECT_SWEEPS,
+    Inbox,
+    Outcomes,
+    drain_batch,
+    drain_row,
+    drain_suspect,
+)
 from worker.runtime import hints
 from worker.stripe_inbox import STRIPE_EVENTS, handle
 from worker.sweep import note_drain, sweep
@@ -95,6 +104,29 @@ def test_a_statement_that_takes_too_long_is(studio: Studio, time: Any) -> None:
     drain_batch(failing_on(bad, psycopg.errors.QueryCanceled), studio.engine)
 
     assert studio.one("SELECT attempts FROM stripe_events")["attempts"] == 1
+
+
+def test_a_lock_that_is_in_everybodys_way_is_met_twice_and_leaves_the_rest_due(studio: Studio, time: Any) -> None:
+    purchases(studio, 10)
+
+    def locked(_session: Session, _rows: Rows, _at: datetime) -> Outcomes:
+        raise psycopg.errors.LockNotAvailable
+
+    drain_batch(replace(STRIPE_EVENTS, handle=locked), studio.engine)
+
+    rows = studio.rows("SELECT attempts, error_code, status FROM stripe_events ORDER BY id")
+    assert [row["error_code"] for row in rows] == ["failed"] * MOST_HINDERED + [None] * (10 - MOST_HINDERED)
+    assert {(row["attempts"], row["status"]) for row in rows} == {(0, "RECEIVED")}
+
+
+def test_a_suspect_that_only_met_a_lock_is_none_and_has_tried_nothing(studio: Studio, time: Any) -> None:
+    row = purchases(studio, 1)[0]["id"]
+    studio.rows("UPDATE stripe_events SET sweeps = %(sweeps)s", sweeps=SUSPECT_SWEEPS)
+
+    assert drain_suspect(failing_on(row, psycopg.errors.LockNotAvailable), studio.engine)
+
+    left = studio.one("SELECT attempts, sweeps, status FROM stripe_events")
+    assert (left["attempts"], left["sweeps"], left["status"]) == (0, 0, "RECEIVED")
 
 
 def test_a_batch_that_fails_leaves_nothing_half_done(studio: Studio, time: Any) -> None:
