@@ -6,16 +6,13 @@ Stripe's events are taken in here and now; for everything else a thread has Flas
 from __future__ import annotations
 
 import asyncio
-import io
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from http import HTTPStatus
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import orjson
@@ -25,6 +22,7 @@ from granian.rsgi import Scope
 from webhook_gateway import boundary
 from webhook_gateway.intake import MAX_BODY, Address, Delivery, address
 from webhook_gateway.problem import MEDIA_TYPE, Problem, link, members
+from webhook_gateway.wsgi import answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -36,17 +34,6 @@ Receive = Callable[[Delivery], Awaitable[bytes]]
 
 # As much of a body as everybody may have held, however much is held already.
 SMALL = 65_536
-
-# What is the same in every request; of the process's environment nothing is passed on.
-BASE: dict[str, Any] = {
-    "SCRIPT_NAME": "",
-    "wsgi.version": (1, 0),
-    "wsgi.errors": sys.stderr,
-    "wsgi.input_terminated": True,
-    "wsgi.multithread": True,
-    "wsgi.multiprocess": False,
-    "wsgi.run_once": False,
-}
 
 UNMATCHED = "unmatched"
 HUNG = "Nothing is known for certain: send it again."
@@ -149,7 +136,7 @@ class Front:
         delivery = _delivery(exchange)
         try:
             async with asyncio.timeout(self._limits.webhook_seconds):
-                answer = await self._receive(delivery)
+                body = await self._receive(delivery)
         except TimeoutError:
             raise _hung() from None
         except Problem:
@@ -158,7 +145,7 @@ class Front:
             log.error("request.failed", error=type(error).__qualname__)  # noqa: TRY400 - messages hold people's data
             raise Problem("internal_error", FAULT) from error
         headers = [*ANSWERED, ("X-Request-Id", exchange.request_id)]
-        exchange.proto.response_bytes(HTTPStatus.OK, headers, answer)
+        exchange.proto.response_bytes(HTTPStatus.OK, headers, body)
         self._tell(exchange, HTTPStatus.OK, began)
 
     async def _delegate(self, exchange: Exchange) -> None:
@@ -230,7 +217,7 @@ class Front:
                 # Given up while it waited: whoever sent it has been told.
                 continue
             try:
-                _answer(self._app, exchange)
+                exchange.proto.response_bytes(*answer(self._app, exchange.scope, exchange.body))
             except BaseException as error:  # noqa: BLE001 - a thread that ended would be missed for good
                 log.error("request.failed", error=type(error).__qualname__)  # noqa: TRY400 - messages hold people's data
                 _refuse(exchange, Problem("internal_error", FAULT))
@@ -243,64 +230,6 @@ def _finish(done: asyncio.Future[None]) -> None:
     # It was given up already where the answer came too late.
     if not done.done():
         done.set_result(None)
-
-
-def _answer(app: WSGIApplication, exchange: Exchange) -> None:
-    """Have the application answer; the answer leaves from this thread, so it need not wait for the loop."""
-    code, fields = 0, list[tuple[str, str]]()
-    chunks: list[bytes] = []
-
-    def start(status: str, headers: list[tuple[str, str]], _: object = None, /) -> Callable[[bytes], object]:
-        nonlocal code, fields
-        code, fields = int(status[:3]), headers
-        return chunks.append
-
-    result = app(_environ(exchange.scope, exchange.body), start)
-    try:
-        chunks.extend(result)
-    finally:
-        if close := getattr(result, "close", None):
-            close()
-    exchange.proto.response_bytes(code, fields, b"".join(chunks))
-
-
-def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
-    """Return a request as WSGI says it: text is bytes read as Latin-1, a header that comes twice is joined."""
-    host, _, port = scope.server.rpartition(":")
-    environ = {
-        **BASE,
-        "REQUEST_METHOD": scope.method,
-        "PATH_INFO": _latin(scope.path),
-        "QUERY_STRING": _latin(scope.query_string),
-        "SERVER_NAME": host.strip("[]"),
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": "HTTP/1.0" if scope.http_version == "1" else f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": io.BytesIO(body),
-    }
-    for name, value in scope.headers.items():
-        key = _variable(name)
-        if key in environ:
-            environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
-        elif key:
-            environ[key] = value
-    if body:
-        environ["CONTENT_LENGTH"] = str(len(body))
-    return environ
-
-
-def _latin(text: str) -> str:
-    return text if text.isascii() else text.encode().decode("latin-1")
-
-
-@lru_cache(maxsize=512)
-def _variable(name: str) -> str:
-    """Return the variable of a header, or none: the body is chunked no more, and `a_b` could pass for `a-b`."""
-    if name == "transfer-encoding" or "_" in name:
-        return ""
-    key = name.upper().replace("-", "_")
-    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
 def _delivery(exchange: Exchange) -> Delivery:

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from tests.studio import Studio
-from webhook_gateway.event_store import GROUP, LINKS, EventStore, NewEvent
+from webhook_gateway.event_store import GROUP, GROUP_BYTES, LINKS, EventStore, NewEvent
 from worker import clock
 
 BURST = 300
@@ -92,6 +93,37 @@ def test_what_cannot_be_stored_keeps_no_other_from_it(studio: Studio, database_u
     assert told == [True] * 20
     assert isinstance(refused, psycopg.errors.ForeignKeyViolation)
     assert studio.count("stripe_events") == 20
+
+
+def test_large_events_share_a_statement_with_few(studio: Studio, database_url: str) -> None:
+    events = [an_event(f"evt_{number}", payload=bytes(1 << 20)) for number in range(24)]
+
+    async def burst() -> list[bool]:
+        async with opened(database_url) as store:
+            return await added(store, events)
+
+    assert all(asyncio.run(burst()))
+    rows = studio.rows("SELECT count(*) AS n FROM stripe_events GROUP BY xmin::text")
+    assert max(row["n"] for row in rows) * (1 << 20) <= GROUP_BYTES
+
+
+def test_a_session_that_may_only_read_is_replaced(studio: Studio, database_url: str) -> None:
+    async def around_it() -> list[bool | BaseException]:
+        async with opened(database_url) as store:
+            only_reading = make_url(database_url).database
+            studio.rows(f"ALTER DATABASE {only_reading} SET default_transaction_read_only = on")
+            try:
+                refused = await asyncio.gather(store.add(an_event("evt_1"), at=clock.now()), return_exceptions=True)
+            finally:
+                with psycopg.connect(database_url, autocommit=True) as admin:
+                    admin.execute("SET default_transaction_read_only = off")
+                    admin.execute(f"ALTER DATABASE {only_reading} RESET default_transaction_read_only")
+            return [*refused, await store.add(an_event("evt_1"), at=clock.now())]
+
+    refused, taken = asyncio.run(around_it())
+
+    assert isinstance(refused, psycopg.errors.ReadOnlySqlTransaction)
+    assert taken is True
 
 
 def test_an_event_that_somebody_works_on_is_a_duplicate_and_keeps_nobody_waiting(

@@ -12,6 +12,7 @@ import pytest
 from freezegun import freeze_time
 from sqlalchemy.orm import Session
 
+from config import Settings
 from db.transaction import Rows, transaction
 from tests.stripe_objects import checkout, intent
 from tests.studio import Studio
@@ -276,3 +277,12 @@ def test_events_of_the_other_mode_are_quarantined(studio: Studio, monkeypatch: p
     event = studio.one("SELECT * FROM stripe_events")
     assert (event["status"], event["error_code"]) == ("QUARANTINED", "wrong_mode")
     assert studio.packages() == []
+
+
+@pytest.mark.parametrize("plan", ["seqscan", "hashjoin", "mergejoin"])
+def test_a_workers_session_makes_no_plan_that_reads_whole_tables(settings: Settings, plan: str) -> None:
+    with transaction(runtime.engine()) as session:
+        told = session.connection().exec_driver_sql(f"SHOW enable_{plan}").scalar_one()
+
+    runtime.engine().dispose()
+    assert told == "off"
