@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import http.client
 import logging
 import os
 import signal
@@ -24,6 +23,7 @@ from cli.embedded.environment import generated_secrets, published
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.process import StartError, kill, spawn
 from cli.embedded.server import EmbeddedServer
+from cli.ready import is_ready
 from cli.supervisor import Child, Supervisor, how_it_ended
 from config import ConfigError, Settings
 
@@ -170,7 +170,7 @@ def _command() -> Path:
 
 def _wait_until_ready(supervisor: Supervisor, settings: Settings) -> bool:
     """Wait until the gateway serves; say whether it does, or we were asked to stop before."""
-    ready = partial(_is_ready, settings.host, settings.port)
+    ready = partial(is_ready, settings.host, settings.port)
     if not supervisor.watch(ready, patience=READY_PATIENCE) and not supervisor.asked_to_stop:
         message = (
             f"GET {_base_url(settings)}/readyz was not 200 within {READY_PATIENCE:.0f} s: "
@@ -178,17 +178,6 @@ def _wait_until_ready(supervisor: Supervisor, settings: Settings) -> bool:
         )
         raise StartError(message)
     return not supervisor.asked_to_stop
-
-
-def _is_ready(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=2)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _welcome(settings: Settings, environ: Mapping[str, str], *, tokens: bool) -> None:

@@ -12,7 +12,9 @@ from cli.bench.clients import Clients, Heard
 from cli.bench.limit import limit
 from cli.bench.machine import Spent, between, snapshot
 from cli.bench.measure import Report, Say, Target
-from cli.bench.rig import Rig, free_port, serves, until
+from cli.bench.rig import Rig, free_port, until
+from cli.embedded.broker import LOOPBACK
+from cli.ready import is_ready
 
 CLIENTS = 16
 # More than any machine answers; what is left over is thrown away.
@@ -79,5 +81,5 @@ def _plain_gateway(here: Rig) -> Iterator[tuple[Popen[bytes], int]]:
         *("--blocking-threads", str(CLIENTS), "--log-level", "error", "--factory", "cli.bench.plain:create_app"),
     ]
     with here.running(argv, here.environment("plain")) as process:
-        until(lambda: serves(port), "the plain gateway serves")
+        until(lambda: is_ready(LOOPBACK, port), "the plain gateway serves")
         yield process, port

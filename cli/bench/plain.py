@@ -64,8 +64,8 @@ def create_app() -> Flask:
         handle_payload.delay(event.to_dict())
         return jsonify(received=True)
 
-    @app.get("/healthz")
-    def healthy() -> Response:
+    @app.get("/readyz")
+    def ready() -> Response:
         return jsonify(status="ok")
 
     return app

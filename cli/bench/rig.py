@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import signal
 import socket
 import sys
@@ -19,9 +18,10 @@ from psycopg.rows import TupleRow
 
 from cli.bench.clients import SECRET
 from cli.bench.purchases import Event
-from cli.embedded.broker import EmbeddedBroker
+from cli.embedded.broker import LOOPBACK, EmbeddedBroker
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.process import spawn, stop, wait_until
+from cli.ready import is_ready
 from db import schema
 from worker import clock
 
@@ -72,7 +72,7 @@ class Rig:
         """Run a gateway for a block; give its process and its port."""
         port = free_port()
         with self.running([str(PUNCHCARD), "gateway"], self.environment(PORT=str(port))) as process:
-            until(lambda: serves(port), "the gateway serves")
+            until(lambda: is_ready(LOOPBACK, port), "the gateway serves")
             yield process, port
 
     @contextmanager
@@ -172,17 +172,5 @@ def until(condition: Callable[[], bool], what: str, *, pause: float = 0.02) -> N
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
-
-
-def serves(port: int) -> bool:
-    """Say whether a gateway answers on a port."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -11,7 +11,9 @@ from tempfile import TemporaryDirectory
 from cli.bench.clients import SECRET, Clients
 from cli.bench.intake import CLIENTS, MOST_PER_SECOND
 from cli.bench.machine import Spent, between, memory, snapshot
-from cli.bench.rig import PUNCHCARD, Watch, connect, free_port, run, serves, until
+from cli.bench.rig import PUNCHCARD, Watch, connect, free_port, run, until
+from cli.embedded.broker import LOOPBACK
+from cli.ready import is_ready
 from config import read_env_file
 
 PROCESSED = "SELECT count(*) FROM stripe_events WHERE status = 'PROCESSED'"
@@ -46,7 +48,7 @@ def whole() -> Iterator[Whole]:
         home = Path(folder) / "home"
         environ = {"PUNCHCARD_HOME": str(home), "PORT": str(port), "STRIPE_WEBHOOK_SECRETS": SECRET}
         with run([str(PUNCHCARD), "up", "--demo"], environ, Path(folder) / "log", patience=STOP_SECONDS) as process:
-            until(lambda: serves(port), "the stack serves")
+            until(lambda: is_ready(LOOPBACK, port), "the stack serves")
             yield Whole(process.pid, port, read_env_file(home)["DATABASE_URL"])
 
 
