@@ -6,6 +6,26 @@ DomainError              the rules say no; trying again cannot help
   CurrencyMismatch       parked: paid in another currency than the product's
   PurchaseTooLarge       parked: more units than any student could use, most likely a mistake
   InvalidCatalog         a catalog file says something impossible; nothing of it is applied
+  Refusal                a command cannot be done; its job ends with the code, and nothing is written
+    TooLate                too_late
+    NotFound               not_found
+    InvalidCommand         validation_failed
+    SessionCancelled       session_cancelled
+    SessionStarted         session_started
+    SessionFull            session_full
+    SeatTaken              seat_taken
+    AlreadyBooked          already_booked
+    TimeConflict           time_conflict
+    EnrollmentRequired     enrollment_required
+    InsufficientCredits    insufficient_credits
+    AllAccessUsedToday     all_access_used_today
+    FriendPassUnavailable  friend_pass_unavailable
+    ConfirmationRequired   confirmation_required
+    PackageExpired         package_expired
+    PackageSuspended       package_suspended
+    PackageRevoked         package_revoked
+    CancellationWindowClosedcancellation_window_closed
+    BookingClosed          booking_closed
 NotReady                 a fact we depend on has not arrived; wait for it
   NeedsLineItems         only Stripe knows what the Checkout sold: ask it
   UnknownPayment         a refund or dispute before its purchase
@@ -53,6 +73,124 @@ class InvalidCatalog(DomainError):
     """A catalog file says something impossible; the message points at the field."""
 
     code = "validation_failed"
+
+
+class Refusal(DomainError):
+    """A command cannot be done. The message is the answer to its caller, and says what to do instead."""
+
+
+class TooLate(Refusal):
+    """The command was not begun in time: 15 minutes after it was accepted, or before its session's start."""
+
+    code = "too_late"
+
+
+class NotFound(Refusal):
+    """What the command names does not exist, or is another student's or organization's."""
+
+    code = "not_found"
+
+
+class InvalidCommand(Refusal):
+    """The command names things that do not fit each other."""
+
+    code = "validation_failed"
+
+
+class SessionCancelled(Refusal):
+    """The session does not take place."""
+
+    code = "session_cancelled"
+
+
+class SessionStarted(Refusal):
+    """The session has begun."""
+
+    code = "session_started"
+
+
+class SessionFull(Refusal):
+    """Every place is taken."""
+
+    code = "session_full"
+
+
+class SeatTaken(Refusal):
+    """Somebody else has the seat."""
+
+    code = "seat_taken"
+
+
+class AlreadyBooked(Refusal):
+    """The student has a place in this session."""
+
+    code = "already_booked"
+
+
+class TimeConflict(Refusal):
+    """The student has another session at that time."""
+
+    code = "time_conflict"
+
+
+class EnrollmentRequired(Refusal):
+    """The session belongs to a course that the student is not enrolled in."""
+
+    code = "enrollment_required"
+
+
+class InsufficientCredits(Refusal):
+    """Nothing that the student holds has enough credits of the right kind."""
+
+    code = "insufficient_credits"
+
+
+class AllAccessUsedToday(Refusal):
+    """The student's All-Access is used up for the local day of the session."""
+
+    code = "all_access_used_today"
+
+
+class FriendPassUnavailable(Refusal):
+    """No package of the student's may bring a friend to this session."""
+
+    code = "friend_pass_unavailable"
+
+
+class ConfirmationRequired(Refusal):
+    """Only credits of a higher tier would pay, and the command does not say that they may."""
+
+    code = "confirmation_required"
+
+
+class PackageExpired(Refusal):
+    """The package ends before the session, or would end before another session booked with it."""
+
+    code = "package_expired"
+
+
+class PackageSuspended(Refusal):
+    """The package's payment is disputed."""
+
+    code = "package_suspended"
+
+
+class PackageRevoked(Refusal):
+    """The package's payment went back."""
+
+    code = "package_revoked"
+
+
+class CancellationWindowClosed(Refusal):
+    """The session starts too soon for a cancellation that gives something back."""
+
+    code = "cancellation_window_closed"
+
+
+class BookingClosed(Refusal):
+    """The booking was cancelled, or is over."""
+
+    code = "booking_closed"
 
 
 class NotReady(Exception):

@@ -55,7 +55,7 @@ def _ours() -> ColumnElement[bool]:
 def _make_due(session: Session, chosen: ColumnElement[bool], *, at: datetime) -> list[int]:
     """Forget the outcome of the chosen jobs that failed by a fault of ours, so that they may have another."""
     # SQL's NULL: None would be written as JSON's, which is a value.
-    outcome: dict[str, Any] = {"status": JobStatus.QUEUED, "problem": null(), "http_status": None}
+    outcome: dict[str, Any] = {"status": JobStatus.QUEUED, "problem": null()}
     again = update(Job).where(chosen, Job.status == JobStatus.FAILED, _ours()).values(outcome | due_again(at))
     return list(session.scalars(again.returning(Job.id)))
 

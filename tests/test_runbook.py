@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
 from domain import job_retry
-from domain.errors import DomainError, InvalidCatalog, NotReady
+from domain.errors import DomainError, InvalidCatalog, NotReady, Refusal
 from tests.test_house import ROOT, called, sources, statements
 from tests.webhook_gateway.conftest import app as app  # noqa: PLC0414 - fixtures
 from tests.webhook_gateway.conftest import client as client  # noqa: PLC0414
@@ -35,7 +35,7 @@ def verdicts() -> Iterator[str]:
 def refusals() -> Iterator[str]:
     """Yield the codes of the errors that the rules raise; a catalog's faults are told to who applies it."""
     for family in (DomainError, NotReady):
-        yield from (kind.code for kind in family.__subclasses__() if kind is not InvalidCatalog)
+        yield from (kind.code for kind in family.__subclasses__() if kind not in {InvalidCatalog, Refusal})
 
 
 def in_statements() -> Iterator[str]:

@@ -1,7 +1,8 @@
 """All tables; importing this module is knowing them all."""
 
 from db.models.base import Base, DeliveryStatus
-from db.models.booking import Booking, BookingStatus, BookingType, PaymentType
+from db.models.booking import ACTIVE, AllAccessDailyUsage, Booking, BookingStatus, BookingType, PaymentType
+from db.models.class_session import ClassSession, GroupClass, Seat, SessionStatus
 from db.models.inbox import EventStatus, Job, JobStatus, StripeEvent
 from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentStatus
 from db.models.organization import Organization
@@ -18,18 +19,23 @@ from db.models.product import (
     ValidityStart,
 )
 from db.models.student import StripeCustomer, Student
+from db.models.teacher import Teacher, TeacherAvailability
 
 __all__ = [
+    "ACTIVE",
     "CREDIT_UNITS",
+    "AllAccessDailyUsage",
     "Base",
     "Booking",
     "BookingStatus",
     "BookingType",
+    "ClassSession",
     "DeliveryStatus",
     "DisputeStatus",
     "DomainEvent",
     "Drain",
     "EventStatus",
+    "GroupClass",
     "Job",
     "JobStatus",
     "Notification",
@@ -44,13 +50,17 @@ __all__ = [
     "PeriodicRun",
     "Product",
     "ProductType",
+    "Seat",
     "ServiceType",
+    "SessionStatus",
     "StripeCustomer",
     "StripeEvent",
     "StripePrice",
     "Student",
     "StudentPackage",
     "StudentPackageAllowance",
+    "Teacher",
+    "TeacherAvailability",
     "UseKind",
     "ValidityStart",
 ]

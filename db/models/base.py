@@ -18,9 +18,10 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy import Enum as EnumType
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID, ExcludeConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Longest text that a caller may put into one field; longer is refused before it reaches a table.
@@ -141,3 +142,17 @@ def positive(column: str) -> CheckConstraint:
 def not_negative(column: str) -> CheckConstraint:
     """Return the check that a number is zero or above."""
     return CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative")
+
+
+def never_at_once(name: str, column: str, *, where: str) -> ExcludeConstraint:
+    """Return the constraint that what `column` names is never in two spans of [start_at, end_at) at once.
+
+    The id as a range of one, so that PostgreSQL needs no extension for it.
+    """
+    return ExcludeConstraint(
+        (text(f"int8range({column}, {column}, '[]')"), "&&"),
+        (text("tstzrange(start_at, end_at)"), "&&"),
+        name=name,
+        using="gist",
+        where=text(where),
+    )

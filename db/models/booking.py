@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.models.base import Base, choice, identity, positive, reference, same_owner
+from db.models.base import Base, choice, identity, never_at_once, owned, positive, reference, same_owner
 from db.models.product import ServiceType
 
 
@@ -43,11 +43,24 @@ class PaymentType(StrEnum):
     COURSE = "COURSE"
 
 
+# Whoever has a place in a session has a booking that is one of these.
+ACTIVE = (BookingStatus.CONFIRMED, BookingStatus.COMPLETED, BookingStatus.NO_SHOW)
+IS_ACTIVE = "status IN ('CONFIRMED', 'COMPLETED', 'NO_SHOW')"
+TAKES_PLACE = "place IS NOT NULL"
+
+
 class Booking(Base):
     """A booking; a DRAFT has no start time, a booking that takes place has one.
 
     A draft is linked to the order that paid for it and to the allowance whose credit it will spend.
     A draft that was cancelled never got a start time.
+
+    Never oversold: an active booking has a `place`, a number from 1 to the session's capacity. Unique
+    (session, `place`), and `session_capacity` follows the session by its foreign key: there are no more
+    active bookings than places, whoever writes them. Unique (session, seat): one person on a seat.
+    Unique (session, student) without guests: one booking of a student. Excluded: two sessions of one
+    student at the same time. Unique (package) of what a friend pass paid: a friend comes along once.
+    A guest is a booking of its own that hangs on its host's, unique `guest_of`.
     """
 
     __tablename__ = "bookings"
@@ -56,11 +69,53 @@ class Booking(Base):
         same_owner("students", "student_id"),
         Index("ix_bookings_order", "order_id"),
         Index("ix_bookings_package", "student_package_id"),
+        owned(),
+        same_owner("class_sessions", "session_id"),
+        ForeignKeyConstraint(
+            ["session_id", "session_capacity"],
+            ["class_sessions.id", "class_sessions.capacity"],
+            name="fk_bookings_session_capacity",
+            onupdate="CASCADE",
+        ),
+        same_owner("seats", "seat_id"),
+        Index("uq_bookings_place", "session_id", "place", unique=True, postgresql_where=text(TAKES_PLACE)),
+        Index(
+            "uq_bookings_seat",
+            "session_id",
+            "seat_id",
+            unique=True,
+            postgresql_where=text(f"{TAKES_PLACE} AND seat_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_bookings_session_student",
+            "session_id",
+            "student_id",
+            unique=True,
+            postgresql_where=text(f"{TAKES_PLACE} AND guest_of IS NULL"),
+        ),
+        Index(
+            "uq_bookings_guest",
+            "guest_of",
+            unique=True,
+            postgresql_where=text(f"{TAKES_PLACE} AND guest_of IS NOT NULL"),
+        ),
+        Index(
+            "uq_bookings_friend_pass",
+            "student_package_id",
+            unique=True,
+            postgresql_where=text("payment_type = 'FRIEND_PASS' AND status <> 'CANCELLED'"),
+        ),
+        never_at_once("ex_bookings_student", "student_id", where=f"{TAKES_PLACE} AND guest_of IS NULL"),
         CheckConstraint(
             "CASE status WHEN 'DRAFT' THEN start_at IS NULL AND end_at IS NULL WHEN 'CANCELLED' THEN TRUE"
             " ELSE start_at IS NOT NULL AND end_at IS NOT NULL END",
             name="start_follows_status",
         ),
+        CheckConstraint(f"({IS_ACTIVE}) = (place IS NOT NULL)", name="active_has_place"),
+        CheckConstraint("(place IS NULL) = (session_capacity IS NULL)", name="place_has_capacity"),
+        CheckConstraint("place IS NULL OR session_id IS NOT NULL", name="place_has_session"),
+        CheckConstraint("place BETWEEN 1 AND session_capacity", name="place_within_capacity"),
+        CheckConstraint("(guest_of IS NULL) = (guest_name IS NULL)", name="guest_has_name"),
         CheckConstraint("start_at < end_at", name="ends_after_start"),
         positive("minutes"),
     )
@@ -68,6 +123,13 @@ class Booking(Base):
     id: Mapped[int] = identity()
     organization_id: Mapped[int]
     student_id: Mapped[int]
+    session_id: Mapped[int | None]
+    session_capacity: Mapped[int | None]
+    place: Mapped[int | None] = mapped_column(SmallInteger)
+    seat_id: Mapped[int | None]
+    guest_of: Mapped[int | None] = mapped_column(ForeignKey("bookings.id"))
+    guest_name: Mapped[str | None]
+    guest_email: Mapped[str | None]
     order_id: Mapped[int | None] = reference("orders", nullable=True)
     student_package_id: Mapped[int | None] = reference("student_packages", nullable=True)
     allowance_id: Mapped[int | None] = reference("student_package_allowances", nullable=True)
@@ -82,3 +144,44 @@ class Booking(Base):
     end_at: Mapped[datetime | None]
     details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default="{}")
     created_at: Mapped[datetime]
+
+
+class AllAccessDailyUsage(Base):
+    """One local calendar day of a student's All-Access, used by one booking.
+
+    Unique (student, day, `slot`) of what was not freed: one session a day, or as many as the pass allows,
+    whichever of the student's passes pays. A cancellation in time frees it; a no-show does not.
+    """
+
+    __tablename__ = "all_access_daily_usages"
+    __table_args__ = (
+        same_owner("students", "student_id"),
+        same_owner("student_packages", "student_package_id"),
+        same_owner("bookings", "booking_id"),
+        Index(
+            "uq_all_access_daily_usages_day",
+            "student_id",
+            "usage_date",
+            "slot",
+            unique=True,
+            postgresql_where=text("freed_at IS NULL"),
+        ),
+        Index(
+            "uq_all_access_daily_usages_booking",
+            "booking_id",
+            unique=True,
+            postgresql_where=text("freed_at IS NULL"),
+        ),
+        Index("ix_all_access_daily_usages_package", "student_package_id", "id"),
+        positive("slot"),
+    )
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int]
+    student_id: Mapped[int]
+    student_package_id: Mapped[int]
+    booking_id: Mapped[int]
+    usage_date: Mapped[date]
+    slot: Mapped[int] = mapped_column(SmallInteger)
+    created_at: Mapped[datetime]
+    freed_at: Mapped[datetime | None]

@@ -72,22 +72,40 @@ class JobStatus(StrEnum):
 
 
 class Job(InboxMixin, Base):
-    """An accepted command; `result` or `problem` is what it ended in, `http_status` how it is answered."""
+    """An accepted command; `result` or `problem` is what it ended in.
+
+    Unique (organization, `caller`, kind, `idempotency_key`): sent again with its key it is the same job,
+    if `fingerprint`, the SHA-256 of the request, is the same too. The index by student says which is the
+    first of a student's commands: they take effect in the order of their ids.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
         due_index("jobs", "QUEUED"),
         Index("ix_jobs_list", "organization_id", "id"),
+        Index("ix_jobs_turn", "student_id", "id", postgresql_where="status = 'QUEUED'"),
+        Index(
+            "uq_jobs_idempotency_key",
+            "organization_id",
+            "caller",
+            "kind",
+            "idempotency_key",
+            unique=True,
+            postgresql_where="idempotency_key IS NOT NULL",
+        ),
         CheckConstraint("(status = 'SUCCEEDED') = (result IS NOT NULL)", name="success_has_result"),
         CheckConstraint("(status = 'FAILED') = (problem IS NOT NULL)", name="failure_has_problem"),
+        CheckConstraint("idempotency_key IS NULL OR fingerprint IS NOT NULL", name="key_has_fingerprint"),
     )
 
     id: Mapped[int] = identity()
     organization_id: Mapped[int] = reference("organizations")
-    student_id: Mapped[int | None] = reference("students", index=True, nullable=True)
+    student_id: Mapped[int | None] = reference("students", nullable=True)
+    caller: Mapped[str]
     kind: Mapped[str]
     request: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None]
+    fingerprint: Mapped[str | None]
     status: Mapped[JobStatus] = mapped_column(choice(JobStatus, "status_known"), server_default="QUEUED")
     result: Mapped[dict[str, Any] | None]
     problem: Mapped[dict[str, Any] | None]
-    http_status: Mapped[int | None]

@@ -22,6 +22,7 @@ class Organization(Base):
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug_form"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         not_negative("credit_price"),
+        not_negative("cancellation_window_minutes"),
     )
 
     id: Mapped[int] = identity()
@@ -30,6 +31,7 @@ class Organization(Base):
     timezone: Mapped[str]
     currency: Mapped[str]
     credit_price: Mapped[int]
+    cancellation_window_minutes: Mapped[int] = mapped_column(server_default="1440")
     stripe_account_id: Mapped[str | None] = mapped_column(unique=True)
     email_sender: Mapped[str | None]
     created_at: Mapped[datetime]

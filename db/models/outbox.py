@@ -32,6 +32,7 @@ class Notification(OutboxMixin, Base):
         due_index("notifications", "PENDING"),
         Index("ix_notifications_unsent", "student_id", postgresql_where="status IN ('PARKED', 'VOID')"),
         parked_index("notifications"),
+        Index("ix_notifications_order", "order_id", postgresql_where="order_id IS NOT NULL"),
         same_owner("students", "student_id"),
     )
 
@@ -40,7 +41,8 @@ class Notification(OutboxMixin, Base):
     student_id: Mapped[int]
     kind: Mapped[str]
     dedupe_key: Mapped[str]
-    order_id: Mapped[int | None] = reference("orders", index=True, nullable=True)
+    order_id: Mapped[int | None] = reference("orders", nullable=True)
+    booking_id: Mapped[int | None] = reference("bookings", nullable=True)
     status: Mapped[DeliveryStatus] = mapped_column(choice(DeliveryStatus, "status_known"), server_default="PENDING")
 
 

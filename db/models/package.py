@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import ARRAY, CheckConstraint, Index, SmallInteger, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, choice, identity, not_negative, owned, positive, reference, same_owner
@@ -40,6 +40,7 @@ class StudentPackage(Base):
         CheckConstraint("(all_access_starts_at IS NULL) = (all_access_expires_at IS NULL)", name="all_access_whole"),
         CheckConstraint("all_access_starts_at < all_access_expires_at", name="all_access_window"),
         CheckConstraint("starts_at < expires_at", name="validity_window"),
+        positive("all_access_daily_limit"),
     )
 
     id: Mapped[int] = identity()
@@ -59,6 +60,8 @@ class StudentPackage(Base):
     expires_at: Mapped[datetime | None]
     all_access_starts_at: Mapped[datetime | None]
     all_access_expires_at: Mapped[datetime | None]
+    all_access_services: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{GROUP}")
+    all_access_daily_limit: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     friend_pass_expires_at: Mapped[datetime | None]
     elite_badge: Mapped[bool] = mapped_column(server_default="false")
 

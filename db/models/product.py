@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, SmallInteger, UniqueConstraint
+from sqlalchemy import ARRAY, CheckConstraint, PrimaryKeyConstraint, SmallInteger, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, choice, identity, not_negative, positive, reference
@@ -53,6 +53,7 @@ class Product(Base):
         not_negative("price"),
         positive("validity_days"),
         positive("all_access_days"),
+        positive("all_access_daily_limit"),
         positive("friend_pass_days"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         CheckConstraint("(draft_service_type IS NULL) = (draft_minutes IS NULL)", name="draft_complete"),
@@ -70,6 +71,8 @@ class Product(Base):
     validity_starts: Mapped[ValidityStart] = mapped_column(choice(ValidityStart, "validity_starts_known"))
     bundle_description: Mapped[str | None]
     all_access_days: Mapped[int | None]
+    all_access_services: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{GROUP}")
+    all_access_daily_limit: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     friend_pass_days: Mapped[int | None]
     elite_badge: Mapped[bool] = mapped_column(server_default="false")
     draft_service_type: Mapped[ServiceType | None] = mapped_column(choice(ServiceType, "draft_service_type_known"))

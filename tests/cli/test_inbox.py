@@ -147,9 +147,9 @@ def test_a_replay_without_ids_and_without_a_filter_is_wrong_use(punchcard: Punch
 
 def job(studio: Studio, status: str = "FAILED", **columns: Any) -> int:
     """Store a command of lumen; one that failed did so by a fault of ours, unless its columns say otherwise."""
-    failed = {"error_code": "failed", "last_error": "ValueError", "problem": FAULT, "http_status": 500, "attempts": 5}
-    values: dict[str, Any] = {"kind": "booking.book", "request": {}, "status": status, "due_at": clock.now()}
-    values |= {"received_at": clock.now(), "organization_id": 1, "finished_at": clock.now()}
+    failed = {"error_code": "failed", "last_error": "ValueError", "problem": FAULT, "attempts": 5}
+    values: dict[str, Any] = {"kind": "booking.book", "caller": "STUDENT ada", "request": {}, "status": status}
+    values |= {"due_at": clock.now(), "received_at": clock.now(), "organization_id": 1, "finished_at": clock.now()}
     values |= (failed if status == "FAILED" else {}) | columns
     names = ", ".join(values)
     places = ", ".join(f"%({name})s" for name in values)
@@ -158,7 +158,7 @@ def job(studio: Studio, status: str = "FAILED", **columns: Any) -> int:
 
 
 def refused_job(studio: Studio, **columns: Any) -> int:
-    return job(studio, error_code="session_full", last_error="no seat", problem=NO_SEAT, http_status=409, **columns)
+    return job(studio, error_code="session_full", last_error="no seat", problem=NO_SEAT, **columns)
 
 
 def statuses(studio: Studio) -> list[str]:
@@ -173,7 +173,7 @@ def test_a_job_that_failed_by_our_fault_is_due_again_as_if_it_were_new(punchcard
     assert (said.code, said.out, said.err) == (0, "2 job(s) due\n", "")
     for row in studio.rows("SELECT * FROM jobs"):
         assert (row["status"], row["attempts"], row["sweeps"]) == ("QUEUED", 0, 0)
-        assert (row["problem"], row["http_status"], row["finished_at"]) == (None, None, None)
+        assert (row["problem"], row["finished_at"]) == (None, None)
         assert row["due_at"] <= clock.now()
         assert row["last_error"] == "ValueError", "it stays to be read until the job succeeds"
 

@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from db.models import (
+    ACTIVE,
     Base,
     Booking,
     BookingStatus,
     BookingType,
+    ClassSession,
     EventStatus,
+    GroupClass,
     Job,
     JobStatus,
     Order,
@@ -152,26 +155,56 @@ class World:
             )
         )
 
+    def session(self, organization_id: int, start_at: datetime = AT, **fields: Any) -> ClassSession:
+        """Add a session of a class of its own."""
+        code = f"CLASS-{self._number()}"
+        values: dict[str, Any] = {"service_type": ServiceType.GROUP, "capacity": 8}
+        kind = GroupClass(
+            organization_id=organization_id, code=code, name=code.title(), minutes=60, created_at=AT, **values | fields
+        )
+        self._add(kind)
+        end_at = start_at + timedelta(minutes=kind.minutes)
+        return self._add(
+            ClassSession(
+                organization_id=organization_id,
+                group_class_id=kind.id,
+                start_at=start_at,
+                end_at=end_at,
+                created_at=AT,
+                **values | fields,
+            )
+        )
+
     def booking(self, order: Order, status: BookingStatus) -> Booking:
-        start_at = None if status is BookingStatus.DRAFT else AT
+        # A student is in one place at a time.
+        start_at = AT + timedelta(hours=self._number())
+        session = None if status is BookingStatus.DRAFT else self.session(order.organization_id, start_at)
         return self._add(
             Booking(
                 organization_id=order.organization_id,
                 student_id=order.student_id,
                 order_id=order.id,
+                session_id=session.id if session else None,
+                session_capacity=session.capacity if session and status in ACTIVE else None,
+                place=1 if status in ACTIVE else None,
                 status=status,
                 booking_type=BookingType.PACKAGE_SESSION,
                 payment_type=PaymentType.CREDIT,
                 service_type=ServiceType.PRIVATE,
-                minutes=30,
-                start_at=start_at,
-                end_at=start_at + timedelta(minutes=30) if start_at else None,
+                minutes=60,
+                start_at=session.start_at if session else None,
+                end_at=session.end_at if session else None,
                 created_at=AT,
             )
         )
 
     def job(self, of: Organization, student: Student | None = None, **fields: Any) -> Job:
-        values: dict[str, Any] = {"kind": "booking.book", "request": {}, "status": JobStatus.QUEUED}
+        values: dict[str, Any] = {
+            "kind": "booking.book",
+            "caller": "student:ada",
+            "request": {},
+            "status": JobStatus.QUEUED,
+        }
         student_id = student.id if student else None
         return self._add(
             Job(organization_id=of.id, student_id=student_id, due_at=AT, received_at=AT, **values | fields)
