@@ -10,18 +10,21 @@ DomainError              the rules say no; trying again cannot help
     TooLate                too_late
     NotFound               not_found
     InvalidCommand         validation_failed
+      InvalidField         the same, and which field
     SessionCancelled       session_cancelled
     SessionStarted         session_started
     SessionFull            session_full
     SeatTaken              seat_taken
     AlreadyBooked          already_booked
     TimeConflict           time_conflict
+    TeacherUnavailable     teacher_unavailable
     EnrollmentRequired     enrollment_required
     InsufficientCredits    insufficient_credits
     AllAccessUsedToday     all_access_used_today
     FriendPassUnavailable  friend_pass_unavailable
     ConfirmationRequired   confirmation_required
     PackageExpired         package_expired
+    PackageNotStarted      package_not_started
     PackageSuspended       package_suspended
     PackageRevoked         package_revoked
     CancellationWindowClosedcancellation_window_closed
@@ -97,6 +100,14 @@ class InvalidCommand(Refusal):
     code = "validation_failed"
 
 
+class InvalidField(InvalidCommand):
+    """One field says something impossible; `field` is the way to it, as in `seats.0.label`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class SessionCancelled(Refusal):
     """The session does not take place."""
 
@@ -133,6 +144,12 @@ class TimeConflict(Refusal):
     code = "time_conflict"
 
 
+class TeacherUnavailable(Refusal):
+    """The teacher has another session at that time."""
+
+    code = "teacher_unavailable"
+
+
 class EnrollmentRequired(Refusal):
     """The session belongs to a course that the student is not enrolled in."""
 
@@ -167,6 +184,12 @@ class PackageExpired(Refusal):
     """The package ends before the session, or would end before another session booked with it."""
 
     code = "package_expired"
+
+
+class PackageNotStarted(Refusal):
+    """The package begins after the session."""
+
+    code = "package_not_started"
 
 
 class PackageSuspended(Refusal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from domain.redaction import redact
 
@@ -31,6 +31,20 @@ class Done(Verdict):
     """Its effects are in this transaction."""
 
     status = "PROCESSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Verdict):
+    """A command was done; `result` is what its caller is told."""
+
+    result: dict[str, Any] | None = None
+    status = "SUCCEEDED"
+
+
+class Refused(Verdict):
+    """The rules say no to a command; that is final, and `reason` is what its caller is told."""
+
+    status = "FAILED"
 
 
 class Ignored(Verdict):

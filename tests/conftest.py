@@ -17,6 +17,7 @@ from db.connection import build_engine
 from db.models import Base
 from db.schema import upgrade
 from tests.studio import Studio, open_studio
+from tests.timetable import Timetable
 from worker import runtime
 
 
@@ -96,3 +97,9 @@ def settings(database_url: str, broker_url: str, home: Path, monkeypatch: pytest
 def studio(engine: Engine, settings: Settings) -> Studio:
     """Give the demo studios on an empty database."""
     return open_studio(engine, settings.mail_folder)
+
+
+@pytest.fixture
+def timetable(studio: Studio) -> Timetable:
+    """Give the calendar of the demo studios, empty, with a verb for each command."""
+    return Timetable(studio)

@@ -40,7 +40,7 @@ def _settings() -> dict[str, Any]:
 
 
 transport.mend()
-app = Celery("punchcard", include=["tasks.stripe", "tasks.outbox", "tasks.maintenance"])
+app = Celery("punchcard", include=["tasks.stripe", "tasks.booking", "tasks.outbox", "tasks.maintenance"])
 app.add_defaults(_settings)
 app.conf.update(
     accept_content=["json"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from db.bulk import update
 from db.transaction import Rows, fetch, transaction
-from domain.verdict import Later, Parked, Quarantined, Verdict
+from domain.verdict import Parked, Quarantined, Verdict
 from worker import clock
 from worker.log import describe
 
@@ -33,14 +33,11 @@ MAX_ATTEMPTS = 5
 MOST_HINDERED = 2
 # Met this often by the sweeper at the head of the queue, a row is suspected of killing its process.
 SUSPECT_SWEEPS = 3
-# What waits is looked at again after half of the time it has waited by now, within these bounds.
-SHORTEST_WAIT = timedelta(seconds=5)
-LONGEST_WAIT = timedelta(hours=1)
-# An event that names only objects nobody knows is kept for the time that Stripe delivers.
-GIVE_UP_AFTER = timedelta(days=3)
 # Of each row its organization, where it is known, and what became of it.
 Outcomes = Mapping[int, tuple[int | None, Verdict]]
 Handler = Callable[[Session, Rows, datetime], Outcomes]
+# Of a row and what became of it, the columns that say so.
+Marks = Callable[[Mapping[str, Any], int | None, Verdict, datetime], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,8 @@ class Inbox:
 
     A batch is up to `batch` rows, the longest due first, and with them up to as many that share their
     `kin`: what belongs together is decided together, and two workers do not wait for each other.
+    `turn` is the condition of a row whose turn it is, `kin_turn` that of one that comes with its kin; `parked`
+    is what else is set where one failed `too_often`.
     """
 
     model: type[DeclarativeBase]
@@ -57,6 +56,10 @@ class Inbox:
     kin: str
     batch: int
     handle: Handler
+    mark: Marks
+    turn: str = "TRUE"
+    kin_turn: str = "TRUE"
+    parked: str = ""
 
     @property
     def table(self) -> str:
@@ -65,8 +68,8 @@ class Inbox:
 
     @property
     def due(self) -> str:
-        """The condition of a row that is due."""
-        return f"status = '{self.pending}' AND due_at <= %(at)s"
+        """The condition of a row that is due, and whose turn it is."""
+        return f"status = '{self.pending}' AND due_at <= %(at)s AND {self.turn}"
 
 
 def drain_batch(inbox: Inbox, engine: Engine) -> int:
@@ -124,7 +127,7 @@ def drain_suspect(inbox: Inbox, engine: Engine) -> bool:
             return False
         row_id, attempts = rows[0]["id"], rows[0]["attempts"] + 1
         if attempts > MAX_ATTEMPTS:
-            update(session, inbox.model, [_marks(rows[0], None, _worker_lost(attempts - 1), at)])
+            update(session, inbox.model, [inbox.mark(rows[0], None, _worker_lost(attempts - 1), at)])
         else:
             # It stays due: whoever dies with it leaves it where it was, one attempt older.
             update(session, inbox.model, [{"id": row_id, "attempts": attempts}])
@@ -148,7 +151,7 @@ def _select(inbox: Inbox, where: str, limit: int, order: str = "ORDER BY due_at,
 # backlog by it, for every batch.
 RELATIVES = f"""
 status = '{{inbox.pending}}' AND due_at + interval '0' <= %(at)s AND sweeps < {SUSPECT_SWEEPS}
-AND {{inbox.kin}} = ANY(%(kin)s) AND id <> ALL(%(ids)s)
+AND {{inbox.kin}} = ANY(%(kin)s) AND id <> ALL(%(ids)s) AND {{inbox.kin_turn}}
 """
 
 
@@ -158,7 +161,7 @@ def _claim(session: Session, inbox: Inbox, at: datetime) -> Rows:
     if not kin:
         return rows
     ids = [row["id"] for row in rows]
-    relatives = _select(inbox, RELATIVES.format(inbox=inbox), inbox.batch, order=f"ORDER BY {inbox.kin}")
+    relatives = _select(inbox, RELATIVES.format(inbox=inbox), inbox.batch, order=f"ORDER BY {inbox.kin}, id")
     return rows + fetch(session, relatives, at=at, kin=list(kin), ids=ids)
 
 
@@ -167,7 +170,7 @@ def _handle(session: Session, inbox: Inbox, rows: Rows, at: datetime) -> Outcome
     if not rows:
         return {}
     outcomes = inbox.handle(session, rows, at)
-    update(session, inbox.model, [_marks(row, *outcomes[row["id"]], at) for row in rows])
+    update(session, inbox.model, [inbox.mark(row, *outcomes[row["id"]], at) for row in rows])
     return outcomes
 
 
@@ -181,25 +184,6 @@ def _tell(inbox: Inbox, outcomes: Outcomes) -> None:
         log.debug("inbox.drained", table=inbox.table, rows=len(outcomes))
 
 
-def _marks(row: Mapping[str, Any], organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:
-    """Return the columns that say what became of a row."""
-    age = at - row["received_at"]
-    if type(verdict) is Later and age > GIVE_UP_AFTER:
-        verdict = Quarantined(verdict.code, f"{verdict.reason}, for {GIVE_UP_AFTER.days} days")
-    later = isinstance(verdict, Later)
-    return {
-        "id": row["id"],
-        "organization_id": organization or row["organization_id"],
-        "status": verdict.status,
-        "error_code": verdict.code,
-        "last_error": verdict.reason,
-        "waits_for": verdict.waits_for,
-        "due_at": at + min(max(age / 2, SHORTEST_WAIT), LONGEST_WAIT) if later else row["due_at"],
-        "sweeps": 0,
-        "finished_at": None if later else at,
-    }
-
-
 def _is_passing(error: Exception) -> bool:
     """Say whether the database was away, or another transaction in the way: no fault of the row.
 
@@ -209,14 +193,15 @@ def _is_passing(error: Exception) -> bool:
     return isinstance(error, away) and not isinstance(error, psycopg.errors.QueryCanceled)
 
 
-FAILED = """
-UPDATE {table}
+TOO_OFTEN = f"%(counts)s > 0 AND attempts + %(counts)s >= {MAX_ATTEMPTS}"
+FAILED = f"""
+UPDATE {{inbox.table}}
    SET attempts = attempts + %(counts)s, last_error = %(error)s, error_code = 'failed', sweeps = 0,
        due_at = %(at)s + make_interval(secs => 2 ^ least(attempts + %(counts)s, 12)),
-       status = CASE WHEN %(counts)s > 0 AND attempts + %(counts)s >= %(most)s THEN %(parked)s ELSE status END,
-       finished_at = CASE WHEN %(counts)s > 0 AND attempts + %(counts)s >= %(most)s THEN %(at)s::timestamptz END
- WHERE id = %(id)s AND status = %(pending)s
-"""
+       status = CASE WHEN {TOO_OFTEN} THEN '{Parked.status}' ELSE status END,
+       finished_at = CASE WHEN {TOO_OFTEN} THEN %(at)s::timestamptz END {{also}}
+ WHERE id = %(id)s AND status = '{{inbox.pending}}'
+"""  # noqa: S608 - our own names
 
 
 def _failed(inbox: Inbox, engine: Engine, row_id: int, error: Exception, *, counts: int) -> None:
@@ -224,16 +209,7 @@ def _failed(inbox: Inbox, engine: Engine, row_id: int, error: Exception, *, coun
 
     `counts` is what it adds to the attempts: less than nothing where one was counted that was none.
     """
-    at = clock.now()
+    also = f", {inbox.parked.format(too_often=TOO_OFTEN)}" if inbox.parked else ""
+    values = {"id": row_id, "at": clock.now(), "counts": counts, "error": describe(error)}
     with transaction(engine) as session:
-        fetch(
-            session,
-            FAILED.format(table=inbox.table),
-            id=row_id,
-            at=at,
-            counts=counts,
-            most=MAX_ATTEMPTS,
-            error=describe(error),
-            parked=Parked.status,
-            pending=inbox.pending,
-        )
+        fetch(session, FAILED.format(inbox=inbox, also=also), **values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,6 +20,12 @@ from worker.stripe_event import Statement, Unreadable, Unsupported, read
 # Stripe answers what a Checkout sold; events wait under this name until it was asked.
 LINE_ITEMS = "stripe:line_items"
 COLUMNS = "id, organization_id, account, livemode, payment_key, payload, line_items, attempts, due_at, received_at"
+
+# What waits is looked at again after half of the time it has waited by now, within these bounds.
+SHORTEST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(hours=1)
+# An event that names only objects nobody knows is kept for the time that Stripe delivers.
+GIVE_UP_AFTER = timedelta(days=3)
 
 Reading = Statement | Verdict
 
@@ -98,5 +104,26 @@ def _line_items(verdict: Verdict) -> Verdict:
     return Asking(verdict.code, verdict.reason, LINE_ITEMS)
 
 
+def mark(row: Mapping[str, Any], organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:
+    """Return the columns that say what became of an event."""
+    age = at - row["received_at"]
+    if type(verdict) is Later and age > GIVE_UP_AFTER:
+        verdict = Quarantined(verdict.code, f"{verdict.reason}, for {GIVE_UP_AFTER.days} days")
+    later = isinstance(verdict, Later)
+    return {
+        "id": row["id"],
+        "organization_id": organization or row["organization_id"],
+        "status": verdict.status,
+        "error_code": verdict.code,
+        "last_error": verdict.reason,
+        "waits_for": verdict.waits_for,
+        "due_at": at + min(max(age / 2, SHORTEST_WAIT), LONGEST_WAIT) if later else row["due_at"],
+        "sweeps": 0,
+        "finished_at": None if later else at,
+    }
+
+
 # Mostly a purchase's two events each: larger batches gain little more and make others wait.
-STRIPE_EVENTS = Inbox(StripeEvent, EventStatus.RECEIVED.value, COLUMNS, kin="payment_key", batch=100, handle=handle)
+STRIPE_EVENTS = Inbox(
+    StripeEvent, EventStatus.RECEIVED.value, COLUMNS, kin="payment_key", batch=100, handle=handle, mark=mark
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -38,6 +39,8 @@ UPDATE drains SET batches = batches + %(batches)s, rows = rows + %(rows)s, secon
 DUE = """
 SELECT 'stripe' AS queue WHERE EXISTS
   (SELECT 1 FROM stripe_events WHERE status = 'RECEIVED' AND due_at <= %(at)s)
+UNION ALL SELECT 'bookings' WHERE EXISTS
+  (SELECT 1 FROM jobs WHERE status = 'QUEUED' AND due_at <= %(at)s)
 UNION ALL SELECT 'notifications' WHERE EXISTS
   (SELECT 1 FROM notifications WHERE status = 'PENDING' AND due_at <= %(at)s)
     OR EXISTS (SELECT 1 FROM domain_events WHERE status = 'PENDING' AND due_at <= %(at)s)
@@ -60,11 +63,12 @@ def note_end(engine: Engine, inbox: Inbox, drained: Drained) -> None:
             fetch(session, ADD, inbox=inbox.table, **asdict(drained))
 
 
-def sweep(engine: Engine, inbox: Inbox, hints: Hints, *, at: datetime) -> int:
-    """Count overdue rows at the head of an inbox, and hint at every queue that has something due; return how many."""
-    mark = MARK.format(table=inbox.table, due=inbox.due, suspect=SUSPECT_SWEEPS, head=inbox.batch)
+def sweep(engine: Engine, inboxes: Sequence[Inbox], hints: Hints, *, at: datetime) -> int:
+    """Count overdue rows at the heads of inboxes, and hint at every queue that has something due; return how many."""
     with transaction(engine) as session:
-        fetch(session, mark, at=at - OVERDUE)
+        for inbox in inboxes:
+            mark = MARK.format(table=inbox.table, due=inbox.due, suspect=SUSPECT_SWEEPS, head=inbox.batch)
+            fetch(session, mark, at=at - OVERDUE)
         queues = [row["queue"] for row in fetch(session, DUE, at=at)]
     for queue in queues:
         hints.send(queue)

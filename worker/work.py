@@ -7,6 +7,7 @@ from datetime import datetime
 
 from worker import clock
 from worker.event_bus import DOMAIN_EVENTS
+from worker.job_inbox import JOBS
 from worker.mail import NOTIFICATIONS
 from worker.outbox import relay_batch
 from worker.period import once_per_period
@@ -17,7 +18,7 @@ from worker.upkeep import prune_runs, refresh_stale_flags
 
 
 def _sweep(at: datetime) -> int:
-    return sweep(engine(), STRIPE_EVENTS, hints(), at=at)
+    return sweep(engine(), (STRIPE_EVENTS, JOBS), hints(), at=at)
 
 
 def _flags(at: datetime) -> int:

@@ -69,6 +69,7 @@ class Booking(Base):
         same_owner("students", "student_id"),
         Index("ix_bookings_order", "order_id"),
         Index("ix_bookings_package", "student_package_id"),
+        Index("ix_bookings_drafts", "allowance_id", "id", postgresql_where=text("status = 'DRAFT'")),
         owned(),
         same_owner("class_sessions", "session_id"),
         ForeignKeyConstraint(

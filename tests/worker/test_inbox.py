@@ -210,7 +210,7 @@ def test_a_row_that_drains_leave_at_the_head_of_the_queue_becomes_a_suspect(stud
     for _ in range(SUSPECT_SWEEPS):
         time.tick(timedelta(seconds=30))
         note_drain(studio.engine, STRIPE_EVENTS)
-        sweep(studio.engine, STRIPE_EVENTS, hints(), at=datetime.now(UTC))
+        sweep(studio.engine, [STRIPE_EVENTS], hints(), at=datetime.now(UTC))
 
     assert drain_batch(STRIPE_EVENTS, studio.engine) == 0
     assert drain_suspect(STRIPE_EVENTS, studio.engine)
@@ -223,7 +223,7 @@ def test_rows_that_nobody_came_for_are_no_suspects(studio: Studio, time: Any) ->
 
     for _ in range(10):
         time.tick(timedelta(seconds=30))
-        sweep(studio.engine, STRIPE_EVENTS, hints(), at=datetime.now(UTC))
+        sweep(studio.engine, [STRIPE_EVENTS], hints(), at=datetime.now(UTC))
 
     assert drain_batch(STRIPE_EVENTS, studio.engine) == 3
 

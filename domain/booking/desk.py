@@ -1,0 +1,63 @@
+"""The desk at which one command is decided: what stands, what will be written, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.booking.outgoing import Outgoing
+from domain.booking.state import Package, Standing, Student, World
+from domain.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One command's view of a batch: its student among all that stands, and its instant."""
+
+    world: World
+    outgoing: Outgoing
+    student_id: int
+    at: datetime
+
+    @property
+    def student(self) -> Student:
+        """Whose command it is."""
+        return self.world.students[self.student_id]
+
+    def new_id(self) -> int:
+        """Return the number of a booking that is about to be made."""
+        return self.world.ids.pop(0)
+
+    def package_of(self, booking: Standing) -> Package | None:
+        """Return the package that paid for a booking."""
+        return self.student.packages.get(booking.student_package_id or 0)
+
+    def use(self, allowance_id: int, credits: int, booking_id: int) -> None:  # noqa: A002 - the field's word
+        """Write a line of the ledger: positive credits are spent, negative ones come back."""
+        self.outgoing.use(self.student.organization_id, allowance_id, credits, booking_id, at=self.at)
+
+    def tell(self, what: str, booking: Mapping[str, Any]) -> None:
+        """Tell the student, and other systems, of a change to a booking."""
+        self.outgoing.tell(self.student, what, booking, at=self.at)
+
+    @contextmanager
+    def all_or_nothing(self, old: Standing) -> Iterator[None]:
+        """Undo in memory what was begun with a booking if the rest of it is refused."""
+        world = self.world
+        before = deepcopy((self.student, old, world.guests.get(old.id), world.ids))
+        taken = {key: (set(each.places), set(each.sat)) for key, each in world.sessions.items()}
+        written = self.outgoing.copy()
+        try:
+            yield
+        except Refusal:
+            world.students[self.student_id], world.bookings[old.id], guest, world.ids = before
+            if guest:
+                world.guests[old.id] = guest
+            for key, (places, sat) in taken.items():
+                world.sessions[key].places, world.sessions[key].sat = places, sat
+            self.outgoing.restore(written)
+            raise

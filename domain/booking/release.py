@@ -1,0 +1,123 @@
+"""A booking given up: whether it still gives something back, and what (PRODUCT.md §4.6)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from db.models import BookingStatus, BookingType, PaymentType
+from domain.booking.command import Cancel, Change
+from domain.booking.desk import Desk
+from domain.booking.outgoing import Row
+from domain.booking.state import Line, Standing
+from domain.errors import BookingClosed, CancellationWindowClosed, SessionStarted, TooLate
+
+# A booking made inside the window can be undone free for this long.
+UNDO_WITHIN = timedelta(minutes=15)
+
+# A draft has a credit to spend, and neither time nor place.
+OPEN: Row = {
+    "status": BookingStatus.DRAFT.value,
+    "session_id": None,
+    "session_capacity": None,
+    "place": None,
+    "seat_id": None,
+    "start_at": None,
+    "end_at": None,
+    "credits_used": 0,
+}
+
+
+def outcome(desk: Desk, old: Standing, command: Cancel | Change) -> BookingStatus:
+    """Return what a booking becomes when it is given up: CANCELLED gives back, FORFEITED does not.
+
+    Raises:
+        BookingClosed: it was given up before, or is over.
+        SessionStarted: too late for anything but attendance.
+        TooLate: the session began while the command waited.
+        CancellationWindowClosed: it would be forfeited, and the student did not accept that.
+
+    """
+    if old.status is not BookingStatus.CONFIRMED or old.start_at is None:
+        raise BookingClosed(f"The booking is {old.status.value}: only a confirmed one can be changed or cancelled.")
+    if old.start_at <= desk.at:
+        if command.accepted_at < old.start_at:
+            raise TooLate("The session began before the command did.")
+        raise SessionStarted("The session has begun: ask the studio about its attendance.")
+    window, terms = desk.student.window, command.terms
+    if terms.override or is_free(old, window, at=desk.at):
+        return BookingStatus.CANCELLED
+    if terms.accept_forfeit:
+        return BookingStatus.FORFEITED
+    raise CancellationWindowClosed(
+        f"It is less than {window / timedelta(hours=1):g} hours to the session: send acceptForfeit true to free the"
+        " place and lose what paid for it, or ask the studio."
+    )
+
+
+def is_free(old: Standing, window: timedelta, *, at: datetime) -> bool:
+    """Say whether a cancellation gives back what paid: before the window by elapsed time, or to undo a late booking."""
+    assert old.start_at is not None  # noqa: S101 - a confirmed booking has one, by its constraint
+    if old.start_at - at >= window:
+        return True
+    return old.start_at - old.created_at < window and at - old.created_at <= UNDO_WITHIN
+
+
+def release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> list[Row]:
+    """Free the place of a booking and of its guest; return the rows that they become, the host's first."""
+    rows = [_release(desk, old, status, note)]
+    if guest := desk.world.guests.pop(old.id, None):
+        rows.append(_release(desk, guest, status, note))
+    return rows
+
+
+def _release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> Row:
+    row = asdict(old) | {"organization_id": desk.student.organization_id, "session_capacity": None, "place": None}
+    row |= {"status": status.value, "metadata": old.metadata | note}
+    if status is BookingStatus.CANCELLED:
+        row |= _give_back(desk, old)
+    _leave(desk, old)
+    old.status = BookingStatus(row["status"])
+    desk.outgoing.release(row)
+    return row
+
+
+def _leave(desk: Desk, old: Standing) -> None:
+    """Take a booking out of its session, its student's time and its package's days."""
+    desk.student.spans.pop(old.id, None)
+    if session := desk.world.sessions.get(old.session_id or 0):
+        session.places.discard(old.place or 0)
+        session.sat.discard(old.seat_id or 0)
+    package = desk.package_of(old)
+    if package and package.begins_with_use and old.start_at in package.starts:
+        package.starts.remove(old.start_at)
+        desk.outgoing.date(desk.student, package)
+
+
+def _give_back(desk: Desk, old: Standing) -> Row:
+    """Give back what paid; return what changes about the booking by that."""
+    package = desk.package_of(old)
+    if old.payment_type is PaymentType.ALL_ACCESS:
+        desk.outgoing.freed_days.append(old.id)
+        for slots in desk.student.days.values():
+            slots.pop(old.id, None)
+    if old.payment_type is PaymentType.FRIEND_PASS and package:
+        package.friend_came = False
+    if old.payment_type is not PaymentType.CREDIT or old.allowance_id is None:
+        return {}
+    desk.use(old.allowance_id, -old.credits_used, old.id)
+    line = package.line(old.allowance_id) if package else None
+    if line:
+        line.remaining += old.credits_used
+    return _draft_again(desk, old, line) if old.booking_type is BookingType.PACKAGE_SESSION else {}
+
+
+def _draft_again(desk: Desk, old: Standing, line: Line | None) -> Row:
+    """Return a booking that was a draft to its draft, and make a draft of each other credit that came back with it."""
+    row = asdict(old) | {"organization_id": desk.student.organization_id, "created_at": desk.at, "metadata": {}}
+    more = [row | OPEN | {"id": desk.new_id()} for _ in range(old.credits_used - 1)]
+    desk.outgoing.drafts += more
+    desk.world.bookings |= {each["id"]: Standing.of(each) for each in more}
+    if line:
+        line.drafts += [old.id, *(draft["id"] for draft in more)]
+    return OPEN

@@ -1,0 +1,41 @@
+"""Write what was decided, a statement per table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from db.bulk import insert, update
+from db.models import (
+    AllAccessDailyUsage,
+    Booking,
+    DomainEvent,
+    Notification,
+    PackageUse,
+    Student,
+    StudentPackage,
+)
+from db.transaction import fetch
+from domain.booking.outgoing import Outgoing
+
+FREE_DAYS = """
+UPDATE all_access_daily_usages SET freed_at = %(at)s WHERE booking_id = ANY(%(bookings)s) AND freed_at IS NULL
+"""
+
+
+def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
+    """Write it all; tables in one order, what gives back before what takes."""
+    insert(session, Booking, outgoing.drafts)
+    update(session, Booking, list(outgoing.released.values()))
+    if outgoing.freed_days:
+        fetch(session, FREE_DAYS, bookings=outgoing.freed_days, at=at)
+    update(session, Booking, list(outgoing.taken.values()))
+    insert(session, Booking, outgoing.booked)
+    insert(session, PackageUse, outgoing.uses)
+    insert(session, AllAccessDailyUsage, outgoing.days)
+    insert(session, Notification, outgoing.notifications)
+    insert(session, DomainEvent, outgoing.events)
+    sequences = sorted(outgoing.sequences.items())
+    update(session, Student, [{"id": student, "event_sequence": number} for student, number in sequences])
+    update(session, StudentPackage, list(outgoing.validities.values()))

@@ -1,0 +1,82 @@
+"""The inbox of commands: those of a student in the order of their acceptance, each answered as it takes effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db.models import Job, JobStatus
+from db.transaction import Rows, fetch
+from domain.booking.act import act
+from domain.booking.command import KINDS, read
+from domain.booking.decide import Answer
+from domain.errors import Refusal
+from domain.verdict import Answered, Refused, Verdict
+from worker.inbox import SUSPECT_SWEEPS, Inbox, Outcomes
+
+# Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.
+CHANNEL = "jobs"
+COLUMNS = "id, organization_id, student_id, kind, request, attempts, due_at, received_at"
+
+# The first of a student's commands that has no outcome; those behind it come with it as its kin.
+TURN = f"""
+kind IN {KINDS} AND NOT EXISTS (SELECT FROM jobs earlier WHERE earlier.status = 'QUEUED'
+                                   AND earlier.student_id = jobs.student_id AND earlier.id < jobs.id)
+"""
+# Not those behind one that is to be tried later, or of a kind that only a newer version knows.
+KIN_TURN = f"""
+kind IN {KINDS} AND NOT EXISTS (SELECT FROM jobs earlier WHERE earlier.status = 'QUEUED'
+                                   AND earlier.student_id = jobs.student_id AND earlier.id < jobs.id
+                                   AND (earlier.due_at > %(at)s OR earlier.sweeps >= {SUSPECT_SWEEPS}
+                                        OR earlier.kind NOT IN {KINDS}))
+"""
+FAULT = """
+problem = CASE WHEN {too_often} THEN jsonb_build_object('code', 'failed', 'detail',
+          'It failed by a fault of ours each time it was tried. Tell us its id: the studio can have it run again.') END
+"""
+NOTIFY = "SELECT pg_notify(%(channel)s, %(ids)s)"
+
+
+def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
+    """Act on a batch of commands, and wake who waits for them once that is committed."""
+    answers = act(session, [read(row) for row in rows], at=at)
+    fetch(session, NOTIFY, channel=CHANNEL, ids=",".join(str(row["id"]) for row in rows))
+    return {row["id"]: (row["organization_id"], _verdict(answers[row["id"]])) for row in rows}
+
+
+def _verdict(answer: Answer) -> Verdict:
+    return Refused(answer.code, str(answer)) if isinstance(answer, Refusal) else Answered(result=answer)
+
+
+def mark(row: Mapping[str, Any], _organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:
+    """Return the columns that say what became of a command: its result, or the problem it ended in."""
+    done = isinstance(verdict, Answered)
+    return {
+        "id": row["id"],
+        "status": verdict.status,
+        "result": verdict.result if isinstance(verdict, Answered) else None,
+        "problem": None if done else {"code": verdict.code, "detail": verdict.reason},
+        "error_code": verdict.code,
+        "last_error": None,
+        "sweeps": 0,
+        "finished_at": at,
+    }
+
+
+# Each student's commands follow each other, and a batch holds the sessions that it is about: larger ones
+# gain little and make others wait.
+JOBS = Inbox(
+    Job,
+    JobStatus.QUEUED.value,
+    COLUMNS,
+    kin="student_id",
+    batch=20,
+    handle=handle,
+    mark=mark,
+    turn=TURN,
+    kin_turn=KIN_TURN,
+    parked=FAULT,
+)
