@@ -28,7 +28,11 @@ def demo() -> None:
     """Make the two demo studios, or bring them up to date."""
     from cli.demo import seed as run
 
-    _tell(run(config.load().database_url))
+    try:
+        changes = run(config.load().database_url)
+    except InvalidCatalog as error:
+        raise output.fail(f"the demo does not fit what is there; nothing was applied\n{error}") from error
+    _tell(changes)
 
 
 @catalog.command("apply")

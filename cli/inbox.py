@@ -123,11 +123,10 @@ def _replay_each(session: Session, event_ids: list[int]) -> int:
 
 
 def _hint(queue: str) -> None:
-    """Wake a queue that a worker drains; what nothing drains yet waits for the version that does."""
-    from worker.hints import DRAINS, Hints
+    """Wake a queue's worker."""
+    from worker.hints import Hints
 
-    if queue in DRAINS:
-        Hints(config.load().broker_url).send(queue)
+    Hints(config.load().broker_url).send(queue)
 
 
 Kind = Annotated[str | None, typer.Option(help="Such as booking.book.")]

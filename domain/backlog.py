@@ -20,6 +20,8 @@ SELECT 'stripe_events', 'QUARANTINED', count(*), NULL FROM stripe_events WHERE s
 UNION ALL
 SELECT 'jobs', 'QUEUED', count(*), min(due_at) FROM jobs WHERE status = 'QUEUED'
 UNION ALL
+SELECT 'jobs', 'PARKED', count(*), NULL FROM jobs WHERE status = 'FAILED' AND error_code IN ('failed', 'worker_lost')
+UNION ALL
 SELECT 'notifications', 'PENDING', count(*), min(due_at) FROM notifications WHERE status = 'PENDING'
 UNION ALL
 SELECT 'notifications', 'PARKED', count(*), NULL FROM notifications WHERE status = 'PARKED'

@@ -1,4 +1,4 @@
-"""What a student booked."""
+"""What a student booked, for themselves and for the friends they bring along."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ from domain.listing import Part, newest_first
 
 @dataclass(frozen=True, slots=True)
 class BookingView:
-    """A booking as its student sees it; a draft has no times."""
+    """A booking as its student sees it; a draft has no session and no times.
+
+    A guest is a booking of its own, `guest_of` the student's; where their mail goes is not shown.
+    """
 
     id: int
+    session_id: int | None
     status: BookingStatus
     booking_type: BookingType
     payment_type: PaymentType
     credits_used: int
     start_at: datetime | None
     end_at: datetime | None
+    seat_id: int | None
+    guest_of: int | None
+    guest_name: str | None
     student_package_id: int | None
     order_id: int | None
     metadata: dict[str, Any]
@@ -33,7 +40,7 @@ class BookingView:
 def bookings(
     session: Session, organization_id: int, student_id: int, part: Part, *, status: BookingStatus | None = None
 ) -> list[BookingView]:
-    """Return a student's bookings, newest first; of one status, if one is named."""
+    """Return a student's bookings and their guests', newest first; of one status, if one is named."""
     booked = select(Booking).where(Booking.organization_id == organization_id, Booking.student_id == student_id)
     if status is not None:
         booked = booked.where(Booking.status == status)
@@ -43,12 +50,16 @@ def bookings(
 def _view(booking: Booking) -> BookingView:
     return BookingView(
         id=booking.id,
+        session_id=booking.session_id,
         status=booking.status,
         booking_type=booking.booking_type,
         payment_type=booking.payment_type,
         credits_used=booking.credits_used,
         start_at=booking.start_at,
         end_at=booking.end_at,
+        seat_id=booking.seat_id,
+        guest_of=booking.guest_of,
+        guest_name=booking.guest_name,
         student_package_id=booking.student_package_id,
         order_id=booking.order_id,
         metadata=booking.details,

@@ -41,6 +41,8 @@ class CatalogProduct:
     validity_starts: ValidityStart
     bundle_description: str | None
     all_access_days: int | None
+    all_access_services: list[str]
+    all_access_daily_limit: int
     friend_pass_days: int | None
     elite_badge: bool
     draft_service_type: ServiceType | None
@@ -66,8 +68,9 @@ class Catalog:
 # Deleted products count too: what was paid before the shelf was cleared is still owed.
 NAMED = """
 SELECT p.id, p.organization_id, o.timezone, p.code, p.name, p.product_type, p.price, p.currency,
-       p.validity_days, p.validity_starts, p.bundle_description, p.all_access_days, p.friend_pass_days,
-       p.elite_badge, p.draft_service_type, p.draft_minutes, p.draft_teacher_tier, p.stripe_product_id,
+       p.validity_days, p.validity_starts, p.bundle_description, p.all_access_days, p.all_access_services,
+       p.all_access_daily_limit, p.friend_pass_days, p.elite_badge, p.draft_service_type, p.draft_minutes,
+       p.draft_teacher_tier, p.stripe_product_id,
        (SELECT array_agg(stripe_price_id) FROM stripe_prices WHERE product_id = p.id) AS price_ids,
        (SELECT jsonb_agg(jsonb_build_array(position, service_type, teacher_tier, credits,
                                            credit_unit_minutes, weight) ORDER BY position)

@@ -20,10 +20,10 @@ from domain.grant import Sale, decide
 from domain.grant_rows import write
 from domain.holder import lock_holders, refresh_flags
 from domain.payment import CHECKOUT, Fact, Purchase, PurchaseFact
-from domain.receipt import retry_receipts
 from domain.recognition import SaleLine, recognise
 from domain.standing import Key, Standing, record
 from domain.transfer import transfer
+from domain.unsent import retry_unsent
 from domain.verdict import Done, Later, Parked, Verdict
 from domain.waiting import wake
 
@@ -96,7 +96,7 @@ def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, 
     complete_addresses(session, {student: told[student] for student in told if not holders[student].has_email})
     decision = decide(sales, holders, at=at)
     write(session, decision, at=at)
-    retry_receipts(session, list(holders), at=at)
+    retry_unsent(session, list(holders), at=at)
     refresh_flags(session, moved | {sale.student_id for sale in sales if sale.touches_flags}, at=at)
     granted = {grant.payment_id for grant in decision.grants}
     return [sale.purchase.key for sale in sales if sale.standing.payment_id in granted]

@@ -161,6 +161,8 @@ def _package(product: CatalogProduct, holder: Holder, *, at: datetime) -> Row:
         "expires_at": pass_ends or expires_at,
         "all_access_starts_at": pass_starts,
         "all_access_expires_at": pass_ends,
+        "all_access_services": product.all_access_services,
+        "all_access_daily_limit": product.all_access_daily_limit,
         "friend_pass_expires_at": end_of_days(at, friend_days, product.timezone) if friend_days else None,
         "elite_badge": product.elite_badge,
     }

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Date, ScalarSelect, Select, cast, exists, func, select
 from sqlalchemy.orm import Session
 
 from db.models import (
+    AllAccessDailyUsage,
+    Booking,
+    BookingStatus,
     Order,
+    Organization,
     PackageUse,
     Payment,
+    PaymentType,
     ServiceType,
     StudentPackage,
     StudentPackageAllowance,
@@ -26,10 +32,15 @@ from domain.package import PackageStatus
 
 
 class FriendPassStatus(StrEnum):
-    """Whether a friend may still be brought along."""
+    """Whether a friend may still be brought along; of both reasons why not, the first in this list is told."""
 
     AVAILABLE = "AVAILABLE"
+    USED = "USED"
     EXPIRED = "EXPIRED"
+
+
+# A package with its payment, the sessions of its student's pass today, and whether its friend came along.
+Held = tuple[StudentPackage, Payment | None, int, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +62,11 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class AllAccess:
-    """A pass for one session a day. `used_today` stays false until such sessions can be booked."""
+    """A pass for so many sessions a day. `used_today` where the student's local today has as many as it allows."""
 
     starts_at: datetime
     expires_at: datetime
-    used_today: bool = False
+    used_today: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +98,42 @@ class Holding:
 
 def holdings(session: Session, organization_id: int, student_id: int, part: Part, *, at: datetime) -> list[Holding]:
     """Return a student's packages, newest first, with two statements however many there are."""
-    held = (
-        select(StudentPackage, Payment)
-        .join(Order, Order.id == StudentPackage.order_id)
-        .outerjoin(Payment, Payment.id == Order.payment_id)
-        .where(StudentPackage.organization_id == organization_id, StudentPackage.student_id == student_id)
-    )
+    held = _held(at).where(StudentPackage.organization_id == organization_id, StudentPackage.student_id == student_id)
     rows = session.execute(newest_first(held, StudentPackage.id, part)).tuples().all()
-    left = balances(session, organization_id, [package.id for package, _ in rows])
-    return [_holding(package, payment, left[package.id], at) for package, payment in rows]
+    left = balances(session, organization_id, [row[0].id for row in rows])
+    return [_holding(row, left[row[0].id], at) for row in rows]
+
+
+def _held(at: datetime) -> Select[Any]:
+    """Return the statement of what all students hold, in the columns of `Held`."""
+    return (
+        select(StudentPackage, Payment, _used_on_day_of(at), _friend_came())
+        .join(Order, Order.id == StudentPackage.order_id)
+        .join(Organization, Organization.id == StudentPackage.organization_id)
+        .outerjoin(Payment, Payment.id == Order.payment_id)
+    )
+
+
+def _used_on_day_of(at: datetime) -> ScalarSelect[int]:
+    """Return how many sessions the student's passes pay on the local day of an instant, whichever of them does."""
+    day = cast(func.timezone(Organization.timezone, at), Date)
+    return (
+        select(func.count())
+        .where(
+            AllAccessDailyUsage.student_id == StudentPackage.student_id,
+            AllAccessDailyUsage.usage_date == day,
+            AllAccessDailyUsage.freed_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+
+
+def _friend_came() -> ColumnElement[bool]:
+    return exists().where(
+        Booking.student_package_id == StudentPackage.id,
+        Booking.payment_type == PaymentType.FRIEND_PASS,
+        Booking.status != BookingStatus.CANCELLED,
+    )
 
 
 def balances(
@@ -137,7 +175,8 @@ def _balance(line: StudentPackageAllowance, used: int, withdrawn: int) -> Balanc
     )
 
 
-def _holding(package: StudentPackage, payment: Payment | None, left: tuple[Balance, ...], at: datetime) -> Holding:
+def _holding(row: Held, left: tuple[Balance, ...], at: datetime) -> Holding:
+    package, payment, used_today, friend_came = row
     return Holding(
         id=package.id,
         order_id=package.order_id,
@@ -149,20 +188,24 @@ def _holding(package: StudentPackage, payment: Payment | None, left: tuple[Balan
         starts_at=package.starts_at,
         expires_at=package.expires_at,
         balances=left,
-        all_access=_all_access(package),
-        friend_pass=_friend_pass(package, at),
+        all_access=_all_access(package, used_today),
+        friend_pass=_friend_pass(package, friend_came, at),
         elite_badge=package.elite_badge,
     )
 
 
-def _all_access(package: StudentPackage) -> AllAccess | None:
+def _all_access(package: StudentPackage, used_today: int) -> AllAccess | None:
     starts_at, expires_at = package.all_access_starts_at, package.all_access_expires_at
-    return AllAccess(starts_at, expires_at) if starts_at and expires_at else None
+    if starts_at is None or expires_at is None:
+        return None
+    return AllAccess(starts_at, expires_at, used_today >= package.all_access_daily_limit)
 
 
-def _friend_pass(package: StudentPackage, at: datetime) -> FriendPass | None:
+def _friend_pass(package: StudentPackage, friend_came: bool, at: datetime) -> FriendPass | None:  # noqa: FBT001 - a column
     expires_at = package.friend_pass_expires_at
     if expires_at is None:
         return None
+    if friend_came:
+        return FriendPass(FriendPassStatus.USED, expires_at)
     status = FriendPassStatus.AVAILABLE if at < expires_at else FriendPassStatus.EXPIRED
     return FriendPass(status, expires_at)

@@ -1,14 +1,18 @@
-"""What an organization sells: its packages with their calculated prices."""
+"""What an organization sells: its packages with their calculated prices, and which of them would pay for a session."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
 from db.models import Organization, Product, ProductType, ServiceType
 from domain import bundle
+from domain.calendar import CalendarRow
+from domain.fit import Fit, cost, fits
 from domain.listing import Part, oldest_first
 from domain.money import share
 
@@ -50,11 +54,40 @@ class Offer:
     all_access_days: int | None
     friend_pass_days: int | None
     elite_badge: bool
+    all_access_services: tuple[str, ...]
+    fit: Fit | None = None
 
 
 def offers(session: Session, organization_id: int, part: Part) -> list[Offer]:
     """Return the packages that are on sale."""
-    on_sale = (
+    return _read(session, oldest_first(_on_sale(organization_id), Product.id, part))
+
+
+def offers_for(session: Session, organization_id: int, wanted: CalendarRow, part: Part) -> list[Offer]:
+    """Return the packages on sale that would pay for a session, each with how it fits."""
+    behind = _on_sale(organization_id).where(Product.id > (part.after or 0)).order_by(Product.id)
+    judged = (replace(offer, fit=fit(offer, wanted)) for offer in _read(session, behind))
+    return list(islice((offer for offer in judged if offer.fit is not Fit.NO), part.limit))
+
+
+def fit(offer: Offer, wanted: CalendarRow) -> Fit:
+    """Return how a package fits a session: by a pass for its service, or by a line with enough credits."""
+    if wanted.service_type is ServiceType.COURSE:
+        return Fit.NO
+    if offer.all_access_days and wanted.service_type in offer.all_access_services:
+        return Fit.EXACT
+    found = {_line_fit(line, wanted) for line in offer.allowances}
+    return next((each for each in (Fit.EXACT, Fit.HIGHER) if each in found), Fit.NO)
+
+
+def _line_fit(line: OfferLine, wanted: CalendarRow) -> Fit:
+    if line.credits < cost(wanted.minutes, line.credit_unit_minutes, wanted.seat_cost):
+        return Fit.NO
+    return fits(line.service_type, line.teacher_tier, wanted.service_type, wanted.teacher_tier)
+
+
+def _on_sale(organization_id: int) -> Select[Any]:
+    return (
         select(Product, Organization.credit_price)
         .join(Organization, Organization.id == Product.organization_id)
         .where(
@@ -65,8 +98,10 @@ def offers(session: Session, organization_id: int, part: Part) -> list[Offer]:
         )
         .options(selectinload(Product.allowances))
     )
-    rows = session.execute(oldest_first(on_sale, Product.id, part))
-    return [_offer(product, credit_price) for product, credit_price in rows]
+
+
+def _read(session: Session, statement: Select[Any]) -> list[Offer]:
+    return [_offer(product, credit_price) for product, credit_price in session.execute(statement)]
 
 
 def pricing(price: int, total_credits: int, credit_price: int) -> Pricing:
@@ -103,4 +138,5 @@ def _offer(product: Product, credit_price: int) -> Offer:
         all_access_days=product.all_access_days,
         friend_pass_days=product.friend_pass_days,
         elite_badge=product.elite_badge,
+        all_access_services=tuple(product.all_access_services),
     )

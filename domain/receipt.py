@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from db.models import OrderStatus
 from db.transaction import fetch
-from domain.grant_rows import RECEIPT
+from domain.letter import Letter, sender
 from domain.money import written
+from domain.readable_time import last_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +24,14 @@ class ReceiptPackage:
     last_day: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt, ready to be rendered; `email` is None where the student has none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(Letter):
+    """A purchase receipt."""
 
-    message_id: str
-    organization: str
-    sender: str
-    student_name: str | None
-    email: str | None
     order_id: int
     paid: str
     packages: Sequence[ReceiptPackage]
     drafts: int
-
-
-class UnknownKind(Exception):
-    """A mail of a kind that this version does not know: a newer one wrote it, and sends it."""
 
 
 ORDER = """
@@ -51,48 +42,26 @@ SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g
   JOIN organizations g ON g.id = n.organization_id
   JOIN orders o ON o.id = n.order_id
   JOIN students s ON s.id = n.student_id
- WHERE n.id = %(id)s AND n.kind = %(kind)s
+ WHERE n.id = %(id)s
 """
 PACKAGES = """
 SELECT name, bundle_description, expires_at FROM student_packages WHERE order_id = %(order)s ORDER BY line, unit
 """
 
 
-RETRY = """
-UPDATE notifications SET status = 'PENDING', due_at = %(at)s, attempts = 0, crashes = 0, last_error = NULL
- WHERE student_id = ANY(%(students)s) AND status IN ('PARKED', 'VOID')
-"""
-
-
-def retry_receipts(session: Session, students: Sequence[int], *, at: datetime) -> None:
-    """Make receipts due again that did not leave: the address may be known now, or the refund have failed.
-
-    What is still untrue or still without an address ends where it was.
-    """
-    fetch(session, RETRY, students=list(students), at=at)
-
-
 def read_receipt(session: Session, notification_id: int) -> Receipt | None:
-    """Read what a receipt must say at the moment it leaves; None if all of it was refunded meanwhile.
-
-    Raises:
-        UnknownKind: it is no receipt.
-
-    """
-    orders = fetch(session, ORDER, id=notification_id, kind=RECEIPT)
-    if not orders:
-        raise UnknownKind
-    (order,) = orders
+    """Read what a receipt must say at the moment it leaves; None if all of it was refunded meanwhile."""
+    (order,) = fetch(session, ORDER, id=notification_id)
     if order["status"] == OrderStatus.REFUNDED:
         return None
     packages = fetch(session, PACKAGES, order=order["order_id"])
     return Receipt(
         message_id=order["message_id"],
         organization=order["organization"],
-        # A studio without a sender of its own still has a valid one to develop with.
-        sender=order["email_sender"] or f"{order['slug']}@localhost",
-        student_name=order["name"],
+        sender=sender(order["email_sender"], order["slug"]),
+        name=order["name"],
         email=order["email"],
+        subject=f"{order['organization']}: {', '.join(package['name'] for package in packages)}",
         order_id=order["order_id"],
         paid=written(order["paid"], order["currency"]),
         packages=[
@@ -104,8 +73,4 @@ def read_receipt(session: Session, notification_id: int) -> Receipt | None:
 
 
 def _last_day(expires_at: datetime | None, timezone: str) -> str | None:
-    """Return the last local day of a validity, whose end is the midnight after it."""
-    if expires_at is None:
-        return None
-    midnight = expires_at.astimezone(ZoneInfo(timezone))
-    return midnight.date().fromordinal(midnight.date().toordinal() - 1).strftime("%-d %B %Y")
+    return last_day(expires_at, timezone) if expires_at else None

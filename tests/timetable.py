@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
+from threading import Barrier, Event
 from typing import Any
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
+from db.transaction import Rows
 from tests.stripe_objects import checkout
 from tests.studio import MOST_BATCHES, Studio
 from worker import clock
-from worker.inbox import drain_batch, drain_suspect
+from worker.inbox import Inbox, Outcomes, drain_batch, drain_suspect
 from worker.job_inbox import JOBS
 
 _numbers = count(1)
@@ -122,8 +126,8 @@ class Timetable:
         """Return the ids of a session's seats, in their order."""
         rows = self.studio.rows(
             "SELECT e.id FROM seats e JOIN class_sessions c ON c.group_class_id = e.group_class_id"
-            " WHERE c.id = %(session)s ORDER BY e.position",
-            session=session,
+            " WHERE c.id = %(id)s ORDER BY e.position",
+            id=session,
         )
         return [int(row["id"]) for row in rows]
 
@@ -219,3 +223,65 @@ class Timetable:
             "SELECT count(*) AS n FROM bookings WHERE session_id = %(id)s AND place IS NOT NULL", id=session
         )
         return int(row["n"])
+
+    def ask_all(self, kind: str, asked: Sequence[tuple[str, dict[str, Any]]], *, org: str = "lumen") -> list[int]:
+        """Store commands of students who are known, in one statement; return their jobs in this order."""
+        rows = self.studio.rows(
+            "INSERT INTO jobs (organization_id, student_id, caller, kind, request, due_at, received_at)"
+            " SELECT s.organization_id, s.id, 'STUDENT ' || s.external_id, %(kind)s, a.said -> 1, %(at)s, %(at)s"
+            " FROM jsonb_array_elements(%(asked)s) WITH ORDINALITY AS a (said, number)"
+            " JOIN students s ON s.external_id = a.said ->> 0 AND s.organization_id = %(org)s"
+            " ORDER BY a.number RETURNING id",
+            kind=kind,
+            asked=Jsonb([list(each) for each in asked]),
+            org=self.organization(org),
+            at=clock.now(),
+        )
+        assert len(rows) == len(asked)
+        return [int(row["id"]) for row in rows]
+
+    def crowd(
+        self, inbox: Inbox = JOBS, *, workers: int = 8, meanwhile: Sequence[Callable[[], object]] = ()
+    ) -> list[Exception]:
+        """Do every command, many workers at once, while other things happen; return what went wrong inside."""
+        faults: list[Exception] = []
+        start, over = Barrier(workers + len(meanwhile)), Event()
+
+        def noted(session: Session, rows: Rows, at: datetime) -> Outcomes:
+            try:
+                return inbox.handle(session, rows, at)
+            except Exception as fault:
+                faults.append(fault)
+                raise
+
+        watched = replace(inbox, handle=noted)
+
+        def work() -> None:
+            start.wait()
+            while drain_batch(watched, self.engine) or not over.is_set():
+                pass
+
+        def happen(each: Callable[[], object]) -> None:
+            start.wait()
+            each()
+
+        with ThreadPoolExecutor(workers + len(meanwhile)) as pool:
+            working = [pool.submit(work) for _ in range(workers)]
+            happening = [pool.submit(happen, each) for each in meanwhile]
+            failures = [each.exception() for each in happening]
+            over.set()
+        faults += [each for future in working if isinstance(each := future.exception(), Exception)]
+        faults += [each for each in failures if isinstance(each, Exception)]
+        while drain_batch(watched, self.engine):
+            pass
+        return faults
+
+    def codes(self, jobs: Sequence[int]) -> list[str]:
+        """Return of each job in this order `done`, its problem's code, or its status if it has no outcome."""
+        rows = self.studio.rows(
+            "SELECT id, CASE status WHEN 'SUCCEEDED' THEN 'done' WHEN 'FAILED' THEN problem ->> 'code' ELSE status END"
+            " AS code FROM jobs WHERE id = ANY(%(ids)s)",
+            ids=list(jobs),
+        )
+        said = {row["id"]: str(row["code"]) for row in rows}
+        return [said[job] for job in jobs]

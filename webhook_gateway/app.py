@@ -13,14 +13,22 @@ from config import Settings
 from db.connection import build_engine
 from webhook_gateway import boundary, fault, gateway
 from webhook_gateway.gateway import Gateway
+from webhook_gateway.job_listener import JobListener
+from webhook_gateway.job_store import JobStore
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.path import IdConverter
+from webhook_gateway.routes.bookings import bookings
+from webhook_gateway.routes.calendar import sessions as calendar
+from webhook_gateway.routes.classes import classes
+from webhook_gateway.routes.compatible import compatible
 from webhook_gateway.routes.docs import docs
 from webhook_gateway.routes.events import events
 from webhook_gateway.routes.jobs import admin_jobs, jobs
 from webhook_gateway.routes.me import me
 from webhook_gateway.routes.ops import ops
 from webhook_gateway.routes.packages import packages
+from webhook_gateway.routes.sessions import sessions
+from webhook_gateway.routes.teachers import teachers
 from webhook_gateway.schema.problem import Problem
 from webhook_gateway.schema.webhook import WEBHOOK_TAG, webhook_paths
 from webhook_gateway.token import TokenReader
@@ -41,10 +49,27 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
     """
     app = _application()
     connections = engine or build_engine(settings.database_url, name="gateway", size=POOL_SIZE)
-    app.extensions[gateway.KEY] = Gateway(settings, connections, TokenReader(settings), Metrics(connections))
+    url = settings.database_url
+    app.extensions[gateway.KEY] = Gateway(
+        settings, connections, TokenReader(settings), Metrics(connections), JobStore(url), JobListener(url)
+    )
     boundary.register(app)
     fault.register(app)
-    for blueprint in (ops, packages, me, jobs, events, admin_jobs, docs):
+    for blueprint in (
+        ops,
+        packages,
+        compatible,
+        calendar,
+        me,
+        bookings,
+        jobs,
+        events,
+        admin_jobs,
+        teachers,
+        classes,
+        sessions,
+        docs,
+    ):
         app.register_api(blueprint)
     app.tags.append(WEBHOOK_TAG)
     app.paths.update(webhook_paths())

@@ -39,6 +39,17 @@ class Caller:
             raise Problem("forbidden", "Use a student's token: this one stands for no student.")
         return self.organization_id, self.student_id
 
+    def organization(self) -> int:
+        """Return the id of the organization that the caller works for.
+
+        Raises:
+            Problem: the token is of the platform, not of an organization.
+
+        """
+        if self.organization_id is None:
+            raise Problem("forbidden", "Use a token of the organization: an admin of the platform works for none.")
+        return self.organization_id
+
     def scope(self) -> tuple[int | None, int | None]:
         """Return the organization and the student whose objects the caller may see; None is any."""
         return self.organization_id, self.student_id if self.role is Role.STUDENT else None
@@ -48,12 +59,23 @@ def require(role: Role) -> Callable[[], None]:
     """Return the check that only callers of that role, or one above it, pass."""
 
     def check() -> None:
-        claims = _claims()
-        if not claims.role.includes(role):
-            raise Problem("forbidden", f"Use a token with the role {role} or above.")
-        g.caller = _caller(claims)
+        g.caller = _caller(_allowed(role))
 
     return check
+
+
+def verify(role: Role) -> Callable[[], None]:
+    """Return the same check without a look into the database: who the caller is there shows when they are stored."""
+
+    def check() -> None:
+        g.claims = _allowed(role)
+
+    return check
+
+
+def claims() -> Claims:
+    """Return what the token of the current request says, on a route that verifies it."""
+    return cast("Claims", g.claims)
 
 
 def current() -> Caller:
@@ -75,6 +97,13 @@ def public_organization(slug: str | None) -> int:
         return _organization(session, slug)
 
 
+def _allowed(role: Role) -> Claims:
+    claims = _claims()
+    if not claims.role.includes(role):
+        raise Problem("forbidden", f"Use a token with the role {role} or above.")
+    return claims
+
+
 def _claims() -> Claims:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -94,18 +123,28 @@ def _caller(claims: Claims) -> Caller:
         organization_id = _organization(session, claims.org)
         student_id = student.find(session, organization_id, claims.sub)
     if student_id is None and claims.role is Role.STUDENT:
-        student_id = _welcome(organization_id, claims)
+        student_id = welcome(organization_id, claims)
     return Caller(claims.role, organization_id, student_id)
 
 
 def _organization(session: Session, slug: str) -> int:
-    organization_id = organization.find(session, slug)
+    return known(organization.find(session, slug))
+
+
+def known(organization_id: int | None) -> int:
+    """Return the id of an organization that was looked for.
+
+    Raises:
+        Problem: it is not there.
+
+    """
     if organization_id is None:
         raise Problem("forbidden", "Name an organization that exists here.")
     return organization_id
 
 
-def _welcome(organization_id: int, claims: Claims) -> int:
+def welcome(organization_id: int, claims: Claims) -> int:
+    """Return the student that a token names, who may be new."""
     identity = student.Identity(claims.sub, claims.email, claims.email_verified, claims.name)
     with transaction(here().engine) as session:
         return student.welcome(session, organization_id, identity, at=clock.now())

@@ -9,10 +9,11 @@ import psycopg
 import structlog
 from flask import Flask, g, request
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException
 
-from domain.errors import DomainError
+from domain.errors import DomainError, InvalidField
 from webhook_gateway.problem import CATALOGUE, FieldError, Problem, respond
 
 # Enough to mend a request by; the rest shows on the next try.
@@ -52,6 +53,9 @@ def told_as(error: Exception) -> Problem:
         return error
     if isinstance(error, HTTPException) and (error.code or 500) < 500:  # noqa: PLR2004 - where server errors begin
         return _framework(error)
+    if isinstance(error, InvalidField):
+        pointer = "#/" + "/".join(map(to_camel, error.field.split(".")))
+        return Problem(error.code, str(error), errors=[FieldError(pointer, str(error))])
     if isinstance(error, DomainError) and error.code in CATALOGUE:
         return Problem(error.code, str(error))
     if isinstance(error, DATABASE_AWAY):

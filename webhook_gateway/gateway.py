@@ -10,6 +10,8 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from config import Settings
+from webhook_gateway.job_listener import JobListener
+from webhook_gateway.job_store import JobStore
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.token import TokenReader
 
@@ -26,7 +28,14 @@ class Gateway:
     engine: Engine
     tokens: TokenReader
     metrics: Metrics
+    jobs: JobStore
+    listener: JobListener
     waiting: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_WAITING))
+
+    def close(self) -> None:
+        """Give back what it holds of its own; the engine is whoever's made it."""
+        self.listener.close()
+        self.jobs.close()
 
 
 def here() -> Gateway:

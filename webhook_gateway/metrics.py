@@ -28,6 +28,9 @@ class Metrics:
         self._durations = Histogram(
             "punchcard_http_request_duration_seconds", "Time to answer", labels[:2], registry=self._registry
         )
+        self._woken = Counter(
+            "punchcard_job_wakeups", "Looks at a job that is waited for", ("by",), registry=self._registry
+        )
         self._registry.register(BacklogCollector(engine))
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -35,6 +38,10 @@ class Metrics:
         known = method if method in METHODS else "OTHER"
         self._requests.labels(known, route, status).inc()
         self._durations.labels(known, route).observe(seconds)
+
+    def woken(self, by: str) -> None:
+        """Count one look at a job: by a notification of its end, or because time went by without one."""
+        self._woken.labels(by).inc()
 
     def render(self) -> bytes:
         """Return everything in Prometheus's text format."""

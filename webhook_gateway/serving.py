@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 from multiprocessing import parent_process
 
 import config
@@ -12,7 +13,7 @@ from webhook_gateway.event_store import EventStore
 from webhook_gateway.front import Front, Limits
 from webhook_gateway.intake import Intake
 from worker import log
-from worker.hints import Hints, HintThread
+from worker.hints import DRAINS, PAUSE_SECONDS, PAUSES, Hints, HintThread
 from worker.lifeline import die_with
 
 # Requests being answered at once: 40 that wait for their job, and as many as two cores can use besides.
@@ -30,11 +31,17 @@ def application(limits: Limits = LIMITS) -> Front:
     settings = config.load()
     log.configure(level=settings.log_level, form=settings.log_format)
     app = create_app(settings)
-    hint = HintThread(Hints(settings.broker_url)).want
-    app.extensions["punchcard.hint"] = hint
+    app.extensions[gateway.KEY].listener.start()
+    app.extensions["punchcard.hint"] = hint = hinting(settings.broker_url)
     intake = Intake(settings, EventStore(settings.database_url), hint)
     _allow_open_files()
     return Front(app, intake.receive, limits, app.extensions[gateway.KEY].metrics.observe)
+
+
+def hinting(broker_url: str) -> Callable[[str], None]:
+    """Return the way to hint at a queue: each has a thread of its own, and waits for no other's pause."""
+    threads = {queue: HintThread(Hints(broker_url), PAUSES.get(queue, PAUSE_SECONDS)) for queue in DRAINS}
+    return lambda queue: threads[queue].want(queue)
 
 
 def _allow_open_files() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -13,10 +16,14 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from db.models import Notification
-from db.transaction import reading
-from domain.receipt import Receipt, read_receipt
+from db.transaction import fetch, reading
+from domain.booking_mail import TRUE_WHILE, read_booking_mail
+from domain.grant_rows import RECEIPT
+from domain.letter import Letter
+from domain.receipt import read_receipt
 from worker import clock
 from worker.outbox import NoLongerTrue, Outbox, Undeliverable
 from worker.runtime import settings
@@ -27,6 +34,28 @@ SMTP_PERMANENT = 500
 SMTP_PORTS = {"smtp": 25, "smtps": 465}
 
 
+# What would begin a new line, or turn the reading direction of what follows.
+BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+class UnknownKind(Exception):
+    """A mail of a kind that this version does not know: a newer one wrote it, and sends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of mail: how what it tells is read, None if that is no longer true, and its templates' name."""
+
+    read: Callable[[Session, int], Letter | None]
+    template: str
+
+
+KINDS: Mapping[str, Kind] = {
+    RECEIPT: Kind(read_receipt, "purchase_receipt"),
+    **dict.fromkeys(TRUE_WHILE, Kind(read_booking_mail, "booking")),
+}
+
+
 @cache
 def _templates() -> Environment:
     return Environment(
@@ -35,24 +64,30 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_within_its_line,
     )
 
 
-def compose(receipt: Receipt) -> EmailMessage:
-    """Return the receipt of a purchase: text and HTML, with the id that stays the same however often it is sent.
+def _within_its_line(value: object) -> object:
+    """Return a value as it may stand in a text: a name stays within its line. Markup was made of such values."""
+    return BREAKS.sub(" ", value) if type(value) is str else value
+
+
+def compose(letter: Letter, template: str) -> EmailMessage:
+    """Return a mail: text and HTML, with the id that stays the same however often it is sent.
 
     Raises:
-        Undeliverable: the student has no address that a mail can go to.
+        Undeliverable: there is no address that a mail can go to.
 
     """
     message = EmailMessage()
-    message["Subject"] = _one_line(f"{receipt.organization}: {', '.join(p.name for p in receipt.packages)}")
-    message["From"] = _address(receipt.organization, receipt.sender)
-    message["To"] = _address(receipt.student_name or "", receipt.email or "")
+    message["Subject"] = _one_line(letter.subject)
+    message["From"] = _address(letter.organization, letter.sender)
+    message["To"] = _address(letter.name or "", letter.email or "")
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<{receipt.message_id}@{receipt.sender.rpartition('@')[2]}>"
-    message.set_content(_templates().get_template("purchase_receipt.txt.jinja").render(receipt=receipt))
-    html = _templates().get_template("purchase_receipt.html.jinja").render(receipt=receipt)
+    message["Message-ID"] = f"<{letter.message_id}@{letter.sender.rpartition('@')[2]}>"
+    message.set_content(_templates().get_template(f"{template}.txt.jinja").render(letter=letter))
+    html = _templates().get_template(f"{template}.html.jinja").render(letter=letter)
     message.add_alternative(html, subtype="html")
     return message
 
@@ -73,15 +108,24 @@ def _address(name: str, email: str) -> Address:
 def deliver(engine: Engine, row_id: int) -> None:
     """Render and send one row of the outbox."""
     with reading(engine) as session:
-        receipt = read_receipt(session, row_id)
-    if receipt is None:
+        kind = _kind(session, row_id)
+        letter = kind.read(session, row_id)
+    if letter is None:
         raise NoLongerTrue
-    message = compose(receipt)
+    message = compose(letter, kind.template)
     url = settings().smtp_url
     if url is None:
-        _write(settings().mail_folder, receipt.message_id, message)
+        _write(settings().mail_folder, letter.message_id, message)
     else:
         _send(urlsplit(url), message)
+
+
+def _kind(session: Session, row_id: int) -> Kind:
+    (row,) = fetch(session, "SELECT kind FROM notifications WHERE id = %(id)s", id=row_id)
+    try:
+        return KINDS[row["kind"]]
+    except KeyError:
+        raise UnknownKind(row["kind"]) from None
 
 
 def _write(folder: Path, name: str, message: EmailMessage) -> None:

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from cli import output
+from cli.bench.book import book as measure_book
 from cli.bench.fulfil import fulfil as measure_fulfil
 from cli.bench.intake import intake as measure_intake
+from cli.bench.ledger import ledger as measure_ledger
 from cli.bench.measure import MOST_OF_OTHERS, Report
 from cli.bench.plot import plot
 from cli.bench.rig import rig
@@ -20,6 +22,7 @@ bench = typer.Typer(help="How fast it is, and beside what.", no_args_is_help=Tru
 Seconds = Annotated[float, typer.Option(min=1, max=60, help="How long each is measured in a round.")]
 Rounds = Annotated[int, typer.Option(min=1, max=20, help="The median of these counts.")]
 Purchases = Annotated[int, typer.Option(min=100, max=50_000, help="How many are fulfilled in a round.")]
+Bookings = Annotated[int, typer.Option(min=100, max=20_000, help="How many are made in each part of a round.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Plot = Annotated[Path | None, typer.Option("--plot", dir_okay=False, help="Draw the figures into this SVG file.")]
 
@@ -49,6 +52,32 @@ def fulfil(
     with rig() as here:
         report = measure_fulfil(here, number=purchases, seconds=seconds, rounds=rounds, say=_say)
     _conclude(report, "Fulfilment", as_json=as_json, plot_to=plot_to)
+
+
+@bench.command()
+def book(
+    bookings: Bookings = 4_000,
+    seconds: Seconds = 5,
+    rounds: Rounds = 5,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+    plot_to: Plot = None,
+) -> None:
+    """Measure how fast commands become bookings, stored and over HTTP, beside a bare driver that does one at a time."""
+    with rig() as here:
+        report = measure_book(here, number=bookings, seconds=seconds, rounds=rounds, say=_say)
+    _conclude(report, "Booking", as_json=as_json, plot_to=plot_to)
+
+
+@bench.command()
+def ledger(
+    rounds: Rounds = 5,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+    plot_to: Plot = None,
+) -> None:
+    """Measure whether a balance among ten million lines of the ledger costs what one among a hundred thousand does."""
+    with rig() as here:
+        report = measure_ledger(here, rounds=rounds, say=_say)
+    _conclude(report, "Ledger", as_json=as_json, plot_to=plot_to)
 
 
 def _say(line: str) -> None:

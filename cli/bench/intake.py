@@ -68,7 +68,7 @@ def _figures(bound: float, heard: Heard, spent: Spent, plain: Heard) -> dict[str
 def _measured(clients: Clients, port: int, parts: tuple[int, ...], seconds: float) -> tuple[Heard, Spent]:
     clients.prepare(int(seconds * MOST_PER_SECOND))
     before = snapshot(*parts)
-    heard = clients.load(port, clients=CLIENTS, seconds=seconds)
+    heard = clients.load([port], clients=CLIENTS, seconds=seconds)
     return heard, between(before, snapshot(*parts))
 
 

@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
-from typing import LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from cli.bench.clients import SECRET
 from cli.bench.purchases import Event
@@ -76,9 +76,9 @@ class Rig:
             yield process, port
 
     @contextmanager
-    def worker(self, children: int) -> Iterator[Popen[bytes]]:
-        """Run a worker of Stripe's queue for a block."""
-        argv = [str(PUNCHCARD), "worker", "--queues", "stripe", "--concurrency", str(children)]
+    def worker(self, children: int, *, queues: str = "stripe") -> Iterator[Popen[bytes]]:
+        """Run a worker of some queues for a block."""
+        argv = [str(PUNCHCARD), "worker", "--queues", queues, "--concurrency", str(children)]
         with self.running(argv, self.environment()) as process:
             yield process
 
@@ -136,20 +136,26 @@ def store(url: str, events: Sequence[Event]) -> None:
 
 
 class Watch:
-    """Looks at how far the stored events are; give it back with `close`."""
+    """Looks at how far the rows of an inbox are; give it back with `close`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, table: str = "stripe_events", pending: str = "RECEIVED") -> None:
         self._connection = connect(url)
+        self._table, self._pending = Identifier(table), pending
 
     def left(self) -> int:
         """Return how many are not handled yet."""
-        return self._ask("SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED'")
+        return self.count(self._pending)
+
+    def count(self, status: str) -> int:
+        """Return how many there are in a status."""
+        return self._ask(SQL("SELECT count(*) FROM {} WHERE status = {}").format(self._table, Literal(status)))
 
     def is_over(self) -> bool:
         """Say whether all are handled; however many are not, it costs next to nothing."""
-        return not self._ask("SELECT count(*) FROM (SELECT FROM stripe_events WHERE status = 'RECEIVED' LIMIT 1) one")
+        one = SQL("SELECT count(*) FROM (SELECT FROM {} WHERE status = {} LIMIT 1) one")
+        return not self._ask(one.format(self._table, Literal(self._pending)))
 
-    def _ask(self, question: LiteralString) -> int:
+    def _ask(self, question: Composed) -> int:
         row = self._connection.execute(question).fetchone()
         return int(row[0]) if row else 0
 

@@ -58,7 +58,7 @@ def load(here: Whole, clients: Clients, seconds: float) -> Loaded:
     with connect(here.database_url) as connection, closing(Watch(here.database_url)) as watch:
         connection.execute("ANALYZE")
         before, began = connection.execute(PROCESSED).fetchone(), snapshot(here.pid)
-        heard = clients.load(here.port, clients=CLIENTS, seconds=seconds)
+        heard = clients.load([here.port], clients=CLIENTS, seconds=seconds)
         spent = between(began, snapshot(here.pid))
         after = connection.execute(PROCESSED).fetchone()
         held = memory(here.pid, without="postgres")

@@ -79,7 +79,8 @@ class Booking(Base):
             onupdate="CASCADE",
         ),
         same_owner("seats", "seat_id"),
-        Index("uq_bookings_place", "session_id", "place", unique=True, postgresql_where=text(TAKES_PLACE)),
+        # Whoever has no place is in it too: the session's capacity finds all its bookings by it.
+        Index("uq_bookings_place", "session_id", "place", unique=True),
         Index(
             "uq_bookings_seat",
             "session_id",

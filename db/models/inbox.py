@@ -76,13 +76,15 @@ class Job(InboxMixin, Base):
 
     Unique (organization, `caller`, kind, `idempotency_key`): sent again with its key it is the same job,
     if `fingerprint`, the SHA-256 of the request, is the same too. The index by student says which is the
-    first of a student's commands: they take effect in the order of their ids.
+    first of a student's commands: they take effect in the order of their ids. What failed by a fault of
+    ours has an index of its own: a person is waited for.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
         due_index("jobs", "QUEUED"),
         Index("ix_jobs_list", "organization_id", "id"),
+        Index("ix_jobs_parked", "id", postgresql_where="status = 'FAILED' AND error_code IN ('failed', 'worker_lost')"),
         Index("ix_jobs_turn", "student_id", "id", postgresql_where="status = 'QUEUED'"),
         Index(
             "uq_jobs_idempotency_key",

@@ -100,7 +100,7 @@ def _told(what: str, rows: Sequence[Row], desk: Desk) -> Result:
 def _standing(command: Change | Cancel, desk: Desk) -> Standing:
     standing = desk.world.bookings.get(command.booking_id)
     if standing is None or standing.student_id != command.student_id:
-        raise NotFound("There is no booking of this id that you may change.")
+        raise NotFound("There is no booking of this id: GET /api/students/me/bookings lists yours.")
     return standing
 
 
@@ -117,7 +117,7 @@ def _check_open(session: Session, command: Command, at: datetime) -> None:
         raise SessionCancelled(f"{session.name} was called off: choose another session.")
     if session.start_at <= at:
         if command.accepted_at < session.start_at:
-            raise TooLate("The session began before the command did.")
+            raise TooLate("The session began before the command did: choose a later session.")
         raise SessionStarted(f"{session.name} has begun: choose a later session.")
     if session.service is ServiceType.COURSE:
         raise enrollment_required(session)

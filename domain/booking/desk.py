@@ -56,7 +56,7 @@ class Desk:
         except Refusal:
             world.students[self.student_id], world.bookings[old.id], guest, world.ids = before
             if guest:
-                world.guests[old.id] = guest
+                world.guests[old.id] = world.bookings[guest.id] = guest
             for key, (places, sat) in taken.items():
                 world.sessions[key].places, world.sessions[key].sat = places, sat
             self.outgoing.restore(written)

@@ -6,7 +6,7 @@ then the sessions that somebody is to be put into. What is counted and summed is
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session as Transaction
 
-from db.models import BookingType, DisputeStatus, ServiceType, SessionStatus, ValidityStart
+from db.models import BookingStatus, BookingType, DisputeStatus, ServiceType, SessionStatus, ValidityStart
 from db.transaction import Rows, fetch
 from domain.booking.command import Book, Cancel, Change, Command
 from domain.booking.state import Line, Package, Pass, Seat, Session, Span, Standing, Student, World
@@ -103,6 +103,7 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
     sessions = read_sessions(session, {*wanted.values()} - {None}, lock="FOR NO KEY UPDATE OF c")
     targets = [(c.student_id, sessions[w]) for c in commands if (w := wanted[c.job_id]) in sessions]
     named = [each.student_package_id for each in standing if each.student_package_id]
+    named += [c.wish.package_id for c in commands if isinstance(c, Book | Change) and c.wish.package_id]
     complete(session, students, targets, named=named, at=at)
     guests = {each.guest_of: each for each in standing if each.guest_of is not None}
     _mark_friends(session, students, commands, guests)
@@ -110,13 +111,22 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
         draft for s in students.values() for p in s.packages.values() for line in p.lines for draft in line.drafts
     ]
     bookings |= {each.id: each for each in _bookings(session, drafts)}
-    return World(students, sessions, bookings, guests, _reserve(session, _most_new(commands, standing)))
+    return World(students, sessions, bookings, guests, _reserve(session, _most_new(commands, bookings)))
 
 
-def _most_new(commands: Sequence[Command], standing: Sequence[Standing]) -> int:
-    """Return how many bookings may be made at the most: for takers and guests, and drafts of credits that come back."""
+def _most_new(commands: Sequence[Command], bookings: Mapping[int, Standing]) -> int:
+    """Return how many bookings may be made at the most: for takers and guests, and drafts of credits that come back.
+
+    No more drafts come back from one booking than its line has drafts and credits spent; it may be given up by
+    several commands, and be booked again between them.
+    """
     takers = sum(not isinstance(command, Cancel) for command in commands)
-    return 2 * takers + sum(each.credits_used for each in standing if each.booking_type is BookingType.PACKAGE_SESSION)
+    most = Counter[int | None]()
+    for each in bookings.values():
+        most[each.allowance_id] += each.credits_used or each.status is BookingStatus.DRAFT
+    given_up = [bookings.get(command.booking_id) for command in commands if isinstance(command, Change | Cancel)]
+    was_draft = [each for each in given_up if each and each.booking_type is BookingType.PACKAGE_SESSION]
+    return 2 * takers + sum(most[each.allowance_id] for each in was_draft)
 
 
 def _wanted(command: Command, bookings: Mapping[int, Standing]) -> int | None:

@@ -45,7 +45,11 @@ class Outgoing:
     def release(self, row: Row) -> None:
         """Change a booking that gives its place back."""
         self.taken.pop(row["id"], None)
-        self.released[row["id"]] = row
+        made_here = [number for number, new in enumerate(self.booked) if new["id"] == row["id"]]
+        if made_here:
+            self.booked[made_here[0]] = row
+        else:
+            self.released[row["id"]] = row
 
     def take(self, row: Row) -> None:
         """Change a booking that takes a place: a draft that got its time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from db.models import PaymentType
@@ -44,6 +44,7 @@ class Means:
 
 
 Judgement = Means | Refusal
+ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 
 def choose(student: Student, session: Session, seat: Seat | None, wish: Wish) -> Means:
@@ -71,7 +72,7 @@ def judge(student: Student, session: Session, seat: Seat | None, wish: Wish) -> 
     """Say of each package that may be meant how it would pay, or why it cannot; passes and lines each on their own."""
     if wish.package_id is not None and wish.package_id not in student.packages:
         raise NotFound(f"The student holds no package {wish.package_id}: GET /api/students/me/packages lists them.")
-    meant = [p for p in student.packages.values() if wish.package_id in {None, p.id}]
+    meant = sorted((p for p in student.packages.values() if wish.package_id in {None, p.id}), key=_turn)
     judged: list[tuple[Package, Judgement]] = []
     for package in meant:
         if package.all_access and wish.payment in {None, PaymentType.ALL_ACCESS}:
@@ -93,6 +94,11 @@ def best(means: Iterable[Means], session: Session, wish: Wish) -> Means | None:
         return each.payment is not PaymentType.ALL_ACCESS, unconfirmed, other_service
 
     return min(means, key=turn, default=None)
+
+
+def _turn(package: Package) -> tuple[datetime, datetime, int]:
+    """Return what packages are sorted by: their ends, which this batch may have moved, then their age."""
+    return package.expires_at or ENDLESS, package.purchased_at, package.id
 
 
 def _by_pass(student: Student, package: Package, window: Pass, session: Session) -> Judgement:
@@ -150,13 +156,15 @@ def _invalid(zone: ZoneInfo, package: Package, start_at: datetime) -> Refusal | 
 
 def _pushing(zone: ZoneInfo, package: Package, start_at: datetime) -> Refusal | None:
     """Return why a session cannot be the first or the last of a package whose days begin with its first one."""
-    starts = [*package.starts, start_at]
-    end = end_of_days(min(starts), package.days, zone.key)
-    if max(starts) < end:
+    first, last = min([*package.starts, start_at]), max([*package.starts, start_at])
+    end = end_of_days(first, package.days, zone.key)
+    if last < end:
         return None
+    if start_at == last:
+        return _outside(zone, package, None, end, start_at)
     return PackageExpired(
         f"{package.name} lasts {package.days} days from its first session: with this one it would end on"
-        f" {_last_day(end, zone)}, before another session that it pays for."
+        f" {_last_day(end, zone)}, before another session that it pays for: choose a later one, or cancel that first."
     )
 
 

@@ -45,6 +45,7 @@ def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
     guest |= {"guest_email": friend.email}
     friend_pass.friend_came = True
     desk.outgoing.booked.append(guest)
+    desk.world.guests[host["id"]] = Standing.of(guest)
     return [host, guest]
 
 
@@ -67,7 +68,8 @@ def _friend_pass(student: Student, session: Session) -> Package:
         if package.status is PackageStatus.ACTIVE and not package.friend_came and session.start_at < until:
             return package
     raise FriendPassUnavailable(
-        "No package of yours may bring a friend to this session: a friend pass is for once, and ends. Book without one."
+        "No package of yours may bring a friend to this session: a friend pass is for once, and ends. Book without one,"
+        " or cancel the guest's booking first."
     )
 
 
@@ -75,7 +77,7 @@ def _host(desk: Desk, session: Session, seat: Seat | None, means: Means) -> Row:
     """Return the row of a student's booking: a new one, or the draft that it was."""
     draft = desk.world.bookings[means.line.drafts[0]] if means.line and means.line.drafts else None
     kind = BookingType.WORKSHOP if session.is_workshop else BookingType.DROP_IN
-    row = asdict(draft) if draft else _row(desk, session, means.package)
+    row = asdict(draft) | {"created_at": desk.at} if draft else _row(desk, session, means.package)
     return (
         row
         | _seated(desk, session, seat)
@@ -109,6 +111,7 @@ def _row(desk: Desk, session: Session, package: Package | None) -> Row:
         "credits_used": 0,
         "service_type": session.service.value,
         "minutes": session.minutes,
+        "teacher_tier": None,
         "created_at": desk.at,
     }
 

@@ -39,10 +39,12 @@ def outcome(desk: Desk, old: Standing, command: Cancel | Change) -> BookingStatu
 
     """
     if old.status is not BookingStatus.CONFIRMED or old.start_at is None:
-        raise BookingClosed(f"The booking is {old.status.value}: only a confirmed one can be changed or cancelled.")
+        raise BookingClosed(
+            f"The booking is {old.status.value}, and only a confirmed one can be changed or cancelled: book a session."
+        )
     if old.start_at <= desk.at:
         if command.accepted_at < old.start_at:
-            raise TooLate("The session began before the command did.")
+            raise TooLate("The session began before the command did: ask the studio about its attendance.")
         raise SessionStarted("The session has begun: ask the studio about its attendance.")
     window, terms = desk.student.window, command.terms
     if terms.override or is_free(old, window, at=desk.at):
@@ -77,7 +79,8 @@ def _release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> Row
     if status is BookingStatus.CANCELLED:
         row |= _give_back(desk, old)
     _leave(desk, old)
-    old.status = BookingStatus(row["status"])
+    desk.world.guests.pop(old.guest_of or 0, None)
+    desk.world.bookings[old.id] = Standing.of(row)
     desk.outgoing.release(row)
     return row
 
@@ -89,7 +92,7 @@ def _leave(desk: Desk, old: Standing) -> None:
         session.places.discard(old.place or 0)
         session.sat.discard(old.seat_id or 0)
     package = desk.package_of(old)
-    if package and package.begins_with_use and old.start_at in package.starts:
+    if old.guest_of is None and package and package.begins_with_use and old.start_at in package.starts:
         package.starts.remove(old.start_at)
         desk.outgoing.date(desk.student, package)
 
@@ -119,5 +122,5 @@ def _draft_again(desk: Desk, old: Standing, line: Line | None) -> Row:
     desk.outgoing.drafts += more
     desk.world.bookings |= {each["id"]: Standing.of(each) for each in more}
     if line:
-        line.drafts += [old.id, *(draft["id"] for draft in more)]
+        line.drafts = sorted([*line.drafts, old.id, *(draft["id"] for draft in more)])
     return OPEN

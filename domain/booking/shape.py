@@ -34,7 +34,8 @@ def shown(booking: Mapping[str, Any]) -> Json:
 
 
 def told(booking: Mapping[str, Any], student: str | None) -> Json:
-    """Return what other systems are told of a booking: ids and times, no person's name."""
+    """Return what other systems are told of a booking: ids and times, no person's name; of a change, what was before."""
+    replaced = booking["metadata"].get("changedFrom")
     return {
         "bookingId": booking["id"],
         "sessionId": booking["session_id"],
@@ -44,6 +45,7 @@ def told(booking: Mapping[str, Any], student: str | None) -> Json:
         "startAt": written(booking["start_at"]),
         "endAt": written(booking["end_at"]),
         "isGuest": booking["guest_of"] is not None,
+        **({"changedFrom": replaced} if replaced else {}),
     }
 
 

@@ -162,6 +162,7 @@ class Standing:
     credits_used: int
     service_type: ServiceType
     minutes: int
+    teacher_tier: int | None
     start_at: datetime | None
     end_at: datetime | None
     metadata: dict[str, object]

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from freezegun import freeze_time
 
+from domain.errors import InvalidCatalog
+from tests.cli.conftest import organization, product
 from tests.stripe_objects import checkout
 from tests.studio import Studio
 
@@ -63,8 +65,31 @@ def test_all_access_opens_a_window_of_local_days(studio: Studio) -> None:
     assert package["bundle_description"] == "All-Access (30 days)"
     assert student["has_all_access"]
     assert student["all_access_expires_at"] == package["all_access_expires_at"]
+    assert (package["all_access_services"], package["all_access_daily_limit"]) == (["GROUP"], 1)
     assert studio.count("student_package_allowances") == 0
     assert studio.audit() == []
+
+
+@freeze_time(NOON)
+def test_a_pass_keeps_the_services_and_the_limit_that_it_was_sold_with(studio: Studio) -> None:
+    pass_of_both = {"all_access_days": 30, "all_access_services": ["GROUP", "PRIVATE"], "all_access_daily_limit": 2}
+    document = {"organizations": [organization("lumen", products=[product("BOTH", allowances=[], **pass_of_both)])]}
+    studio.apply(document)
+    studio.deliver(checkout("BOTH"))
+
+    again = studio.apply(document)
+
+    package = studio.one("SELECT * FROM student_packages")
+    assert (package["all_access_services"], package["all_access_daily_limit"]) == (["GROUP", "PRIVATE"], 2)
+    assert again.updated == []
+
+
+@pytest.mark.parametrize("members", [{"all_access_services": []}, {"all_access_services": ["COURSE"]}])
+def test_a_pass_is_for_what_a_pass_may_pay(studio: Studio, members: dict[str, list[str]]) -> None:
+    faulty = product("BOTH", allowances=[], all_access_days=30, **members)
+
+    with pytest.raises(InvalidCatalog, match=r"organizations\.0\.products\.0\.all_access_services"):
+        studio.apply({"organizations": [organization("lumen", products=[faulty])]})
 
 
 @freeze_time(NOON)

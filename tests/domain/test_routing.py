@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import yaml
 from freezegun import freeze_time
 
+from cli.demo import DEMO
 from tests.stripe_objects import checkout, event, intent, refund
 from tests.studio import Studio
 
@@ -62,11 +64,9 @@ def test_what_nobody_knows_waits_three_days_and_is_quarantined(studio: Studio) -
 
 
 def test_the_only_organization_there_is_takes_what_names_none(studio: Studio) -> None:
-    studio.rows(
-        "DELETE FROM package_allowances WHERE product_id IN (SELECT id FROM products WHERE organization_id = 2)"
-    )
-    studio.rows("DELETE FROM products WHERE organization_id = 2")
-    studio.rows("DELETE FROM organizations WHERE slug = 'thrive'")
+    demo = yaml.safe_load(DEMO.read_text())
+    studio.rows("TRUNCATE organizations CASCADE")
+    studio.apply({"organizations": [each for each in demo["organizations"] if each["slug"] == "lumen"]})
 
     studio.deliver(checkout(org=None))
 

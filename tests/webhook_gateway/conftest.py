@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import config
 from cli.token import mint
 from tests.webhook_gateway.world import World
 from webhook_gateway.app import create_app
+from webhook_gateway.gateway import KEY
 
 SECRET = "a secret of the tests, long enough for HS256"
 
@@ -30,6 +32,19 @@ class Browser:
 
     def post(self, path: str, **claims: Any) -> TestResponse:
         return self.client.post(path, headers=self.headers(**claims))
+
+    def command(
+        self,
+        path: str = "/api/bookings",
+        body: object = None,
+        *,
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+        **claims: Any,
+    ) -> TestResponse:
+        """Send a command, without waiting for its outcome unless the headers say so."""
+        said = {"Prefer": "respond-async"} | self.headers(**claims) | dict(headers or {})
+        return self.client.open(path, method=method, headers=said, json=body)
 
     @staticmethod
     def headers(*, sub: str = "ada", org: str = "lumen", role: str = "student", **claims: Any) -> dict[str, str]:
@@ -49,14 +64,18 @@ def settings(database_url: str) -> config.Settings:
 
 
 @pytest.fixture(scope="session")
-def shared_app(settings: config.Settings, shared_engine: Engine) -> OpenAPI:
-    return create_app(settings, shared_engine)
+def shared_app(settings: config.Settings, shared_engine: Engine) -> Iterator[OpenAPI]:
+    app = create_app(settings, shared_engine)
+    yield app
+    app.extensions[KEY].close()
 
 
 @pytest.fixture
 def app(shared_app: OpenAPI, engine: Engine) -> OpenAPI:
     """Give the application, over tables that are emptied afterwards."""
     assert engine
+    # Organizations last for ever, but for tests.
+    shared_app.extensions[KEY].jobs.organizations.clear()
     return shared_app
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from db.models import BookingStatus, DisputeStatus, ServiceType
+from db.transaction import transaction
 from tests.webhook_gateway.conftest import Browser
 from tests.webhook_gateway.world import AT, SOON, World
 
@@ -150,6 +151,22 @@ def test_bookings_are_shown_by_status(browser: Browser, world: World) -> None:
     }
     assert len(browser.get(BOOKINGS).get_json()["items"]) == 2
     assert browser.get(f"{BOOKINGS}?status=draft").status_code == 422
+
+
+def test_a_guest_is_a_booking_of_its_own_without_their_address(browser: Browser, world: World) -> None:
+    lumen = world.organization("lumen")
+    order = world.order(world.student(lumen, "ada"), world.product(lumen, "P"))
+    host = world.booking(order, BookingStatus.CONFIRMED)
+    with transaction(world.engine) as session:
+        guest = session.merge(world.booking(order, BookingStatus.CONFIRMED))
+        guest.guest_of, guest.guest_name, guest.guest_email = host.id, "Grace", "grace@example.com"
+
+    shown, own = browser.get(BOOKINGS).get_json()["items"]
+
+    assert (shown["guestOf"], shown["guestName"], shown["sessionId"]) == (host.id, "Grace", guest.session_id)
+    assert own["id"] == host.id
+    assert "guestOf" not in own
+    assert "grace@example.com" not in str(shown)
 
 
 @pytest.mark.parametrize("path", [HELD, ORDERS, BOOKINGS])

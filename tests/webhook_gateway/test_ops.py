@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 import config
 from db.connection import build_engine
 from db.models import EventStatus
+from db.schema import head
 from tests.webhook_gateway.conftest import Browser
 from tests.webhook_gateway.world import World
 from webhook_gateway.app import create_app
@@ -27,7 +28,7 @@ def blind(settings: config.Settings) -> FlaskClient:
 def revision(engine: Engine) -> Iterator[Engine]:
     """Give the database back its revision after a test."""
     yield engine
-    set_revision(engine, "0001")
+    set_revision(engine, head())
 
 
 def set_revision(engine: Engine, revision: str) -> None:
@@ -45,7 +46,7 @@ def test_it_is_ready_without_its_broker_and_says_so(client: FlaskClient, setting
     answer = client.get("/readyz")
 
     assert answer.status_code == 200
-    assert answer.json == {"status": "ready", "databaseSchema": "0001", "broker": "unreachable"}
+    assert answer.json == {"status": "ready", "databaseSchema": head(), "broker": "unreachable"}
 
 
 def test_a_database_of_a_newer_deploy_is_good_enough(client: FlaskClient, revision: Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from db.models import (
     ACTIVE,
@@ -28,11 +28,13 @@ from db.models import (
     PaymentType,
     Product,
     ProductType,
+    Seat,
     ServiceType,
     StripeEvent,
     Student,
     StudentPackage,
     StudentPackageAllowance,
+    Teacher,
     ValidityStart,
 )
 from db.transaction import transaction
@@ -197,6 +199,76 @@ class World:
                 created_at=AT,
             )
         )
+
+    def teacher(self, of: Organization, code: str = "DENIZ", **fields: Any) -> Teacher:
+        values: dict[str, Any] = {"name": code.title(), "tier": 0}
+        return self._add(Teacher(organization_id=of.id, code=code, created_at=AT, **values | fields))
+
+    def group_class(self, of: Organization, *seat_costs: int, **fields: Any) -> GroupClass:
+        """Add a class; its seats are labelled from 1 on."""
+        code = f"CLASS-{self._number()}"
+        values = {"code": code, "name": code, "service_type": ServiceType.GROUP, "capacity": 8, "minutes": 60} | fields
+        group_class = GroupClass(organization_id=of.id, created_at=AT, **values)
+        group_class.seats = [
+            Seat(position=place, label=str(place + 1), credit_cost=cost, active=True)
+            for place, cost in enumerate(seat_costs)
+        ]
+        return self._add(group_class)
+
+    def broken(self, seat: Seat) -> None:
+        """Put a seat out of order."""
+        with transaction(self.engine) as session:
+            session.add(seat)
+            seat.active = False
+
+    def session_of(self, group_class: GroupClass, start_at: datetime = AT, **fields: Any) -> ClassSession:
+        values: dict[str, Any] = {
+            "service_type": group_class.service_type,
+            "capacity": group_class.capacity,
+            "teacher_id": group_class.teacher_id,
+            "end_at": start_at + timedelta(minutes=group_class.minutes),
+        }
+        return self._add(
+            ClassSession(
+                organization_id=group_class.organization_id,
+                group_class_id=group_class.id,
+                start_at=start_at,
+                created_at=AT,
+                **values | fields,
+            )
+        )
+
+    def place(self, in_session: ClassSession, student: Student, number: int = 1, **fields: Any) -> Booking:
+        """Give a student a place in a session, for free."""
+        values: dict[str, Any] = {
+            "status": BookingStatus.CONFIRMED,
+            "booking_type": BookingType.DROP_IN,
+            "payment_type": PaymentType.FREE,
+            "place": number,
+            "session_capacity": in_session.capacity,
+        }
+        return self._add(
+            Booking(
+                organization_id=in_session.organization_id,
+                student_id=student.id,
+                session_id=in_session.id,
+                service_type=in_session.service_type,
+                minutes=60,
+                start_at=in_session.start_at,
+                end_at=in_session.end_at,
+                created_at=AT,
+                **values | fields,
+            )
+        )
+
+    def a_booking(self, of: Organization, external_id: str, status: BookingStatus = BookingStatus.CONFIRMED) -> Booking:
+        """Add a booking of a student, who is added too if there is none of that name."""
+        with transaction(self.engine) as session:
+            named = select(Student).where(Student.organization_id == of.id, Student.external_id == external_id)
+            student = session.scalar(named)
+        student = student or self.student(of, external_id)
+        product = self.product(of, f"P-{self._number()}")
+        return self.booking(self.order(student, product, self.payment(of)), status)
 
     def job(self, of: Organization, student: Student | None = None, **fields: Any) -> Job:
         values: dict[str, Any] = {

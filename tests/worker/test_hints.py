@@ -17,8 +17,9 @@ import redis
 
 from cli.embedded.broker import EmbeddedBroker
 from tests.stack import wait_for
+from webhook_gateway import serving
 from worker import hints as hints_module
-from worker.hints import DRAINS, TOKEN_SECONDS, Hints, HintThread, token
+from worker.hints import DRAINS, PAUSE_SECONDS, PAUSES, TOKEN_SECONDS, Hints, HintThread, token
 
 DEAD = "redis://127.0.0.1:1/0"
 # What one call may cost while the broker hangs; the connection is given up after a quarter of a second.
@@ -150,10 +151,11 @@ def test_a_message_that_was_lost_silences_a_queue_for_moments_only(
     assert waiting(broker) == 1
 
 
+@pytest.mark.parametrize("pause", [PAUSE_SECONDS, *PAUSES.values()])
 @pytest.mark.parametrize("gap", [0.0, 0.001, 0.003, 0.007, 0.015])
-def test_no_row_of_a_burst_stays_without_a_hint(broker: redis.Redis, broker_url: str, gap: float) -> None:
+def test_no_row_of_a_burst_stays_without_a_hint(broker: redis.Redis, broker_url: str, gap: float, pause: float) -> None:
     assert waiting(broker) == 0
-    sender = HintThread(Hints(broker_url))
+    sender = HintThread(Hints(broker_url), pause)
     with Worker(broker_url) as worker:
         for burst in range(20):
             for row in (2 * burst, 2 * burst + 1):
@@ -162,6 +164,22 @@ def test_no_row_of_a_burst_stays_without_a_hint(broker: redis.Redis, broker_url:
                 time.sleep(gap)
 
             wait_for(lambda: worker.done == worker.rows, seconds=3, what=f"burst {burst}")
+
+
+def test_a_queue_in_a_hurry_waits_for_no_others_pause(
+    broker: redis.Redis, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "PAUSE_SECONDS", 3_600)
+    hint = serving.hinting(broker_url)
+    hint("stripe")
+    wait_for(lambda: waiting(broker), seconds=3, what="the first hint, and its pause")
+
+    for _ in range(3):
+        broker.delete(token("bookings"))
+        hint("bookings")
+        wait_for(lambda: broker.rpop("bookings"), seconds=3, what="a hint for bookings")
+
+    assert waiting(broker) == 1
 
 
 def test_whoever_asks_for_hints_at_once_gets_them_all(broker: redis.Redis, broker_url: str) -> None:

@@ -30,6 +30,14 @@ def group_for(role: Role, name: str, tag: Tag, prefix: str) -> APIBlueprint:
     return group
 
 
+def command_group(name: str, tag: Tag, prefix: str) -> APIBlueprint:
+    """Return a group of commands: its tokens are verified, and nothing is read before a command is stored."""
+    group = _group(name, tag, prefix, [BEARER], (400, 401, 403, 404, 409, 415, 422))
+    group.before_request(caller.verify(Role.STUDENT))
+    group.before_request(body.check)
+    return group
+
+
 def _group(
     name: str, tag: Tag, prefix: str, security: list[dict[str, list[str]]], statuses: tuple[int, ...]
 ) -> APIBlueprint:

@@ -45,7 +45,7 @@ def list_orders(query: PageQuery) -> Response:
 
 @me.get("/bookings", responses={200: BookingPage})
 def list_bookings(query: BookingQuery) -> Response:
-    """List the bookings, newest first."""
+    """List the bookings, newest first; a guest is a booking of its own, with `guestOf`."""
     organization_id, student_id = caller.current().student()
     with reading(here().engine) as session:
         rows = bookings(session, organization_id, student_id, paging.part(query), status=query.status)

@@ -1,12 +1,39 @@
-"""Bookings: a person in a session, or the draft of it."""
+"""Bookings: a person in a session, or the draft of it; and what may be wanted of them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from db.models import BookingStatus, BookingType, PaymentType
-from webhook_gateway.schema.base import Output, Page, PageQuery, optional
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from db.models import BookingStatus, BookingType, JobStatus, PaymentType
+from webhook_gateway.path import MAX_ID
+from webhook_gateway.schema.base import Input, Output, Page, PageQuery, optional
+
+# No control characters, and none of the separators that some readers take for one.
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+# Whether it is an address shows when something is sent there.
+ADDRESS = r"^[^\x00-\x20\x7f-\x9f\s@<>,;]{1,64}@[^\x00-\x20\x7f-\x9f\s@<>,;]+\.[^\x00-\x20\x7f-\x9f\s@<>,;.]+$"
+
+Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+def _text(longest: int, pattern: str = PLAIN) -> StringConstraints:
+    return StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=longest, pattern=pattern)
+
+
+Name = Annotated[str, _text(200)]
+Email = Annotated[str, _text(254, ADDRESS)]
+Reason = Annotated[str, _text(500)]
+StudentId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PLAIN)]
+# How a caller may choose to pay; a friend's place and a course step are paid by what they belong to.
+Payment = Literal["ALL_ACCESS", "CREDIT", "FREE"]
+
+OVERRIDE = "The studio's exception to the rules, by staff, with a reason"
+FORFEIT = "Give up a place too late for it to be given back: what paid for it stays spent"
+TIER = "Pay with credits of a higher tier, if there are no others"
 
 
 class BookingQuery(PageQuery):
@@ -15,8 +42,63 @@ class BookingQuery(PageQuery):
     status: BookingStatus | None = None
 
 
+class BookingPath(Input):
+    """Which booking."""
+
+    booking_id: int = Field(ge=1, le=MAX_ID, alias="booking_id")
+
+
+class Friend(Input):
+    """Who comes along."""
+
+    name: Name
+    email: Email = Field(description="Where the invitation goes; it is shown to nobody")
+    seat_id: Id | None = None
+
+
+class BookRequest(Input):
+    """A place in a session; what it is paid with is chosen where it is not named."""
+
+    session_id: Id
+    seat_id: Id | None = None
+    package_id: Id | None = Field(default=None, description="The package held that pays")
+    payment_type: Payment | None = Field(default=None, description="FREE by staff only, with a reason")
+    confirm_higher_tier: Flag | None = Field(default=None, description=TIER)
+    friend: Friend | None = Field(default=None, description="A guest, paid by a friend pass")
+    student_id: StudentId | None = Field(default=None, description="Whose place, as the frontend names them; by staff")
+    reason: Reason | None = Field(default=None, description="Why it is FREE; by staff")
+
+
+class ChangeRequest(Input):
+    """Another session, or another seat, in the place of a booking. If it is impossible the booking stands."""
+
+    session_id: Id | None = None
+    seat_id: Id | None = None
+    package_id: Id | None = None
+    payment_type: Payment | None = Field(default=None, description="FREE by staff only, with a reason")
+    confirm_higher_tier: Flag | None = Field(default=None, description=TIER)
+    accept_forfeit: Flag | None = Field(default=None, description=FORFEIT)
+    override: Flag | None = Field(default=None, description=OVERRIDE)
+    reason: Reason | None = None
+
+
+class CancelRequest(Input):
+    """The end of a booking; there need not be a body."""
+
+    model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key] # the framework's
+
+    accept_forfeit: Flag | None = Field(default=None, description=FORFEIT)
+    override: Flag | None = Field(default=None, description=OVERRIDE)
+    reason: Reason | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_said(cls, said: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        return {} if said is None else said
+
+
 class Booking(Output):
-    """A booking; a draft has no times."""
+    """A booking; a draft has no session and no times."""
 
     id: int
     session_id: int | None = None
@@ -26,11 +108,35 @@ class Booking(Output):
     credits_used: int
     start_at: datetime | None
     end_at: datetime | None
+    seat_id: int | None = optional()
+    course_step_id: int | None = optional()
     student_package_id: int | None = optional()
     order_id: int | None = optional()
+    guest_of: int | None = optional("The booking of the student who brings this guest along")
+    guest_name: str | None = optional()
     metadata: dict[str, Any]
     created_at: datetime
 
 
 class BookingPage(Page[Booking]):
     """A page of bookings."""
+
+
+class Booked(Output):
+    """What a command ended in."""
+
+    booking: Booking
+    guest_booking: Booking | None = optional("The place of the friend")
+
+
+class Cancelled(Output):
+    """What a cancellation ended in."""
+
+    booking: Booking
+
+
+class Accepted(Output):
+    """A command that is not done yet: ask for it at `Location`."""
+
+    id: int
+    status: JobStatus

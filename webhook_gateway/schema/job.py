@@ -9,9 +9,9 @@ from pydantic import Field
 
 from db.models import JobStatus
 from webhook_gateway.path import MAX_ID
+from webhook_gateway.preference import MAX_WAIT_S
 from webhook_gateway.schema.base import Input, Output, Page, PageQuery
-
-MAX_WAIT_S = 30
+from webhook_gateway.schema.problem import Problem
 
 
 class JobPath(Input):
@@ -40,7 +40,7 @@ class Job(Output):
     kind: str
     status: JobStatus
     result: dict[str, Any] | None
-    problem: dict[str, Any] | None
+    problem: Problem | None
     attempts: int
     accepted_at: datetime
     finished_at: datetime | None

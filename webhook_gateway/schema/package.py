@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import AliasPath, Field
 
 from db.models import ServiceType
+from domain.fit import Fit
 from domain.holding import FriendPassStatus
 from domain.package import PackageStatus
+from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Output, Page, PageQuery, optional
 
 
@@ -16,6 +19,7 @@ class PackageQuery(PageQuery):
     """Whose packages."""
 
     org: str | None = Field(default=None, max_length=63, description="The organization's slug, without a token")
+    for_session: int | None = Field(default=None, ge=1, le=MAX_ID, description="Only what would pay for this session")
 
 
 class Allowance(Output):
@@ -46,6 +50,9 @@ class Package(Output):
     all_access_days: int | None = optional("Days of one group session a day")
     friend_pass_days: int | None = optional("Days in which a friend may come along once")
     elite_badge: bool
+    fit: Literal[Fit.EXACT, Fit.HIGHER] | None = optional(
+        "With `forSession`: HIGHER_TIER is worth more than the session asks for, and pays only when that is confirmed"
+    )
 
 
 class PackagePage(Page[Package]):
@@ -65,15 +72,15 @@ class Balance(Output):
 
 
 class AllAccess(Output):
-    """A pass for one session a day."""
+    """A pass for so many sessions a day."""
 
     starts_at: datetime
     expires_at: datetime
-    used_today: bool
+    used_today: bool = Field(description="Whether the organization's today has as many sessions as the pass allows")
 
 
 class FriendPass(Output):
-    """One friend, once."""
+    """One friend, once; a cancellation in time gives it back."""
 
     status: FriendPassStatus
     expires_at: datetime

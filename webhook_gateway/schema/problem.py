@@ -27,7 +27,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The request, as it is named in our logs")
     code: str = Field(description="Stable and machine-readable")
     retryable: bool = Field(description="Whether the same request may succeed later")
-    errors: list[FieldProblem] | None = None
+    errors: list[FieldProblem] | None = Field(default=None, exclude_if=lambda errors: errors is None)
 
 
 CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}

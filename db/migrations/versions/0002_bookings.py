@@ -221,13 +221,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("place IS NOT NULL AND guest_of IS NOT NULL"),
     )
     op.create_unique_constraint(op.f("uq_bookings_id_organization_id"), "bookings", ["id", "organization_id"])
-    op.create_index(
-        "uq_bookings_place",
-        "bookings",
-        ["session_id", "place"],
-        unique=True,
-        postgresql_where=sa.text("place IS NOT NULL"),
-    )
+    op.create_index("uq_bookings_place", "bookings", ["session_id", "place"], unique=True)
     op.create_index(
         "uq_bookings_seat",
         "bookings",
@@ -315,6 +309,13 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("idempotency_key", sa.Text(), nullable=True))
     op.add_column("jobs", sa.Column("fingerprint", sa.Text(), nullable=True))
     op.drop_index(op.f("ix_jobs_student_id"), table_name="jobs")
+    op.create_index(
+        "ix_jobs_parked",
+        "jobs",
+        ["id"],
+        unique=False,
+        postgresql_where="status = 'FAILED' AND error_code IN ('failed', 'worker_lost')",
+    )
     op.create_index("ix_jobs_turn", "jobs", ["student_id", "id"], unique=False, postgresql_where="status = 'QUEUED'")
     op.create_index(
         "uq_jobs_idempotency_key",
@@ -376,6 +377,7 @@ def downgrade() -> None:
     op.drop_column("notifications", "booking_id")
     op.add_column("jobs", sa.Column("http_status", sa.BIGINT(), autoincrement=False, nullable=True))
     op.drop_index("uq_jobs_idempotency_key", table_name="jobs", postgresql_where="idempotency_key IS NOT NULL")
+    op.drop_index("ix_jobs_parked", table_name="jobs")
     op.drop_index("ix_jobs_turn", table_name="jobs", postgresql_where="status = 'QUEUED'")
     op.create_index(op.f("ix_jobs_student_id"), "jobs", ["student_id"], unique=False)
     op.drop_constraint(op.f("ck_jobs_key_has_fingerprint"), "jobs", type_="check")
@@ -410,7 +412,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_bookings_seat", table_name="bookings", postgresql_where=sa.text("place IS NOT NULL AND seat_id IS NOT NULL")
     )
-    op.drop_index("uq_bookings_place", table_name="bookings", postgresql_where=sa.text("place IS NOT NULL"))
+    op.drop_index("uq_bookings_place", table_name="bookings")
     op.drop_constraint(op.f("uq_bookings_id_organization_id"), "bookings", type_="unique")
     op.drop_index(
         "uq_bookings_guest",

@@ -29,9 +29,11 @@ BREAKS_OF_BOOKINGS: dict[str, Sequence[str]] = {
     "session.never_oversold": [TWICE.format(session="session_id", place=1)],
     "session.seat_once": [TWICE.format(session="session_id", place=3)],
     "session.teacher_once": [
-        ("INSERT INTO class_sessions (organization_id, group_class_id, teacher_id, service_type, start_at, end_at,"
-        " capacity, created_at) SELECT organization_id, group_class_id, teacher_id, service_type,"
-        " start_at + interval '1 minute', end_at, capacity, created_at FROM class_sessions WHERE id = 1")
+        (
+            "INSERT INTO class_sessions (organization_id, group_class_id, teacher_id, service_type, start_at, end_at,"
+            " capacity, created_at) SELECT organization_id, group_class_id, teacher_id, service_type,"
+            " start_at + interval '1 minute', end_at, capacity, created_at FROM class_sessions WHERE id = 1"
+        )
     ],
     "booking.as_its_session": ["UPDATE bookings SET end_at = end_at + interval '1 minute' WHERE id = 1"],
     "student.one_place": [TWICE.format(session="(SELECT max(id) FROM class_sessions)", place=1)],

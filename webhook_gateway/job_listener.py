@@ -1,0 +1,112 @@
+"""One connection per process that hears which jobs ended, and wakes whoever waits for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import structlog
+
+from db.connection import connect_arguments
+
+CHANNEL = "jobs"
+# As many as end while a request goes from its commit to its wait, many times over.
+REMEMBERED = 4_096
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+# How often it looks whether it is to end.
+SLICE_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class JobListener:
+    """Listens from the first time that somebody waits; each notification names jobs that ended, by their ids.
+
+    A job may end before whoever stored it begins to wait: the ids heard last are remembered for them.
+    What is said while the connection is away nobody hears: whoever waits looks for themselves now and then.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+        self._lock = threading.Lock()
+        self._waiting: dict[int, set[threading.Event]] = {}
+        self._ended: dict[int, None] = {}
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self.listening = threading.Event()
+
+    def start(self) -> None:
+        """Listen, in a thread that ends with the process; one that did not survive a fork is started anew."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="job-listener", daemon=True)
+                self._thread.start()
+
+    @contextmanager
+    def waiting_for(self, job_id: int) -> Iterator[threading.Event]:
+        """Give an event that is set when a job ends, or did so a moment ago."""
+        self.start()
+        woken = threading.Event()
+        with self._lock:
+            self._waiting.setdefault(job_id, set()).add(woken)
+            if job_id in self._ended:
+                woken.set()
+        try:
+            yield woken
+        finally:
+            with self._lock:
+                self._waiting[job_id].discard(woken)
+                if not self._waiting[job_id]:
+                    del self._waiting[job_id]
+
+    def tell(self, job_ids: Iterable[int]) -> None:
+        """Wake whoever waits for one of these jobs, or will in a moment."""
+        with self._lock:
+            for job_id in job_ids:
+                self._ended[job_id] = None
+                for woken in self._waiting.get(job_id, ()):
+                    woken.set()
+            while len(self._ended) > REMEMBERED:
+                del self._ended[next(iter(self._ended))]
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._closing.is_set():
+            try:
+                self._listen()
+            except psycopg.Error as error:
+                log.warning("listener.away", error=type(error).__qualname__)
+            # It was well until now: the next try is the first again.
+            pause = FIRST_PAUSE_SECONDS if self.listening.is_set() else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self.listening.clear()
+            self._closing.wait(pause)
+
+    def _listen(self) -> None:
+        # On the connection of a transaction nothing is heard before its end.
+        with psycopg.connect(self._url, autocommit=True, **connect_arguments("listener")) as connection:  # type: ignore[arg-type]
+            connection.execute(f"LISTEN {CHANNEL}")
+            self.listening.set()
+            self._wake_all()
+            while not self._closing.is_set():
+                for notification in connection.notifies(timeout=SLICE_SECONDS):
+                    self.tell(_ids(notification.payload))
+
+    def _wake_all(self) -> None:
+        """Have everybody look for themselves: what was said before this moment was not heard."""
+        with self._lock:
+            for each in self._waiting.values():
+                for woken in each:
+                    woken.set()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+
+def _ids(payload: str) -> list[int]:
+    return [int(each) for each in payload.split(",") if each.isdecimal() and each.isascii()]

@@ -1,0 +1,152 @@
+"""Store commands, each by one statement where nothing is odd about it, and read what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from db.models import JobStatus
+from webhook_gateway.job_link import Pool, Row
+
+# Together with one statement within two seconds, and with a look at a job within one.
+WRITE = {"patience": 0.5, "seconds": 1.3}
+READ = {"patience": 0.3, "seconds": 0.7}
+
+INSERT = """
+INSERT INTO jobs (organization_id, student_id, caller, kind, request, idempotency_key, fingerprint, due_at, received_at)
+SELECT {source}.organization_id, {student_id}, %(caller)s, %(kind)s, %(request)s::jsonb,
+       %(key)s, %(fingerprint)s, %(at)s::timestamptz, %(at)s::timestamptz
+  FROM {tables}
+ON CONFLICT (organization_id, caller, kind, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+RETURNING id
+"""
+FOR_STUDENT = INSERT.format(
+    source="student",
+    student_id="student.id",
+    tables="""students student
+ WHERE student.organization_id = %(organization_id)s AND student.external_id = %(student)s""",
+)
+ABOUT_BOOKING = INSERT.format(
+    source="booking",
+    student_id="booking.student_id",
+    tables="""bookings booking JOIN students student ON student.id = booking.student_id
+ WHERE booking.id = %(booking_id)s AND booking.organization_id = %(organization_id)s
+   AND (%(student)s::text IS NULL OR student.external_id = %(student)s)""",
+)
+# The result as the text that the client gets: whoever asks again gets the same bytes.
+OUTCOME = "SELECT status, result::text, problem FROM jobs WHERE id = %(job_id)s"
+BY_KEY = """
+SELECT status, result::text, problem, id, fingerprint FROM jobs
+ WHERE organization_id = %(organization_id)s AND caller = %(caller)s AND kind = %(kind)s AND idempotency_key = %(key)s
+"""
+ORGANIZATION = "SELECT id FROM organizations WHERE slug = %(slug)s"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A command as it is stored.
+
+    `student` is the frontend's own name for the student concerned; None is any, where `booking_id` says
+    whose it is. `fingerprint` goes with `key`: what the caller may send again.
+    """
+
+    organization_id: int
+    student: str | None
+    caller: str
+    kind: str
+    request: Mapping[str, Any]
+    booking_id: int | None = None
+    key: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a job stands; `result` is JSON as text."""
+
+    status: JobStatus
+    result: str | None = None
+    problem: Mapping[str, Any] | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended, one way or the other."""
+        return self.status in {JobStatus.SUCCEEDED, JobStatus.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A job that stands under a key already."""
+
+    id: int
+    fingerprint: str
+    outcome: Outcome
+
+
+class JobStore:
+    """The gateway's own connections for commands, apart from those that reading requests may use up."""
+
+    def __init__(self, database_url: str) -> None:
+        self._pool = Pool(database_url)
+        self.organizations: dict[str, int] = {}
+
+    def organization(self, slug: str) -> int | None:
+        """Return the id of an organization, which never changes; None where there is none of that name."""
+        if slug not in self.organizations:
+            for row in self._read(ORGANIZATION, slug=slug):
+                self.organizations[slug] = row[0]
+        return self.organizations.get(slug)
+
+    def add(self, job: NewJob, *, at: datetime) -> int | None:
+        """Store a job and return its id.
+
+        None where nothing was stored: its key is known, or there is no such student or booking.
+
+        Raises:
+            Busy: too many others store at this moment.
+            psycopg.Error: the database does not answer; whether the job is stored is not known.
+
+        """
+        parameters = {
+            "organization_id": job.organization_id,
+            "student": job.student,
+            "booking_id": job.booking_id,
+            "caller": job.caller,
+            "kind": job.kind,
+            "request": orjson.dumps(job.request).decode(),
+            "key": job.key,
+            "fingerprint": job.fingerprint,
+            "at": at,
+        }
+        statement = FOR_STUDENT if job.booking_id is None else ABOUT_BOOKING
+        rows = self._pool.execute(statement, parameters, **WRITE, again=job.key is not None)
+        return int(rows[0][0]) if rows else None
+
+    def known(self, job: NewJob) -> Known | None:
+        """Return the job that stands under a job's key."""
+        if job.key is None:
+            return None
+        scope = {"organization_id": job.organization_id, "caller": job.caller, "kind": job.kind, "key": job.key}
+        for row in self._read(BY_KEY, **scope):
+            return Known(row[3], row[4], _outcome(row))
+        return None
+
+    def outcome(self, job_id: int) -> Outcome:
+        """Return where a job stands."""
+        (row,) = self._read(OUTCOME, job_id=job_id)
+        return _outcome(row)
+
+    def _read(self, statement: str, **parameters: object) -> list[Row]:
+        return self._pool.execute(statement, parameters, **READ, again=True)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pool.close()
+
+
+def _outcome(row: Row) -> Outcome:
+    return Outcome(JobStatus(row[0]), row[1], row[2])

@@ -1,0 +1,16 @@
+"""What is to be different in something that exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webhook_gateway.schema.base import Input
+
+
+class Change(Input):
+    """The fields of something, each of which may be left out."""
+
+    def values(self, *without: str, nullable: str = "") -> dict[str, Any]:
+        """Return the columns to set, without some fields: null says nothing but of the one that may be null."""
+        said = self.model_dump(exclude_unset=True, exclude=set(without))
+        return {name: value for name, value in said.items() if value is not None or name == nullable}

@@ -1,0 +1,78 @@
+"""Dated sessions, as those see them who run them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from db.models import BookingStatus, PaymentType, SessionStatus
+from domain.catalog_fields import YEARS, Capacity, Minutes
+from webhook_gateway.schema.base import Input, Output, Page, optional
+from webhook_gateway.schema.booking import Id
+from webhook_gateway.schema.calendar import CalendarSession
+from webhook_gateway.schema.change import Change
+
+
+def _as_written(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if not isinstance(value, str):
+        raise ValueError("Write it with a zone, as in 2026-12-01T18:30:00Z")  # noqa: TRY004 - told with its field
+    return value
+
+
+def _to_the_minute(moment: datetime) -> datetime:
+    if moment.second or moment.microsecond or moment.year not in YEARS:
+        raise ValueError(f"Name a whole minute between the years {YEARS.start} and {YEARS.stop - 1}")
+    return moment
+
+
+Minute = Annotated[AwareDatetime, BeforeValidator(_as_written), AfterValidator(_to_the_minute)]
+
+
+class SessionRequest(Input):
+    """A new session; what is left out is as its class says."""
+
+    class_id: Id
+    start_at: Minute = Field(description="With a zone")
+    minutes: Minutes | None = None
+    capacity: Capacity | None = None
+    teacher_id: Id | None = Field(default=None, description="Null is nobody; left out, it is the class's")
+
+
+class SessionChange(Change):
+    """What is to be different; what is left out stays."""
+
+    capacity: Capacity | None = Field(default=None, description="As many as have a place, or more")
+    teacher_id: Id | None = Field(default=None, description="Null is nobody")
+
+
+class AdminSession(CalendarSession):
+    """A session, also one that was called off."""
+
+    status: SessionStatus
+    bookings: int = Field(validation_alias="taken", description="How many places are taken")
+
+
+class AdminSessionPage(Page[AdminSession]):
+    """A page of sessions, in the order of their starts."""
+
+
+class RosterLine(Output):
+    """One person who has a place; a guest stands under their host's names."""
+
+    booking_id: int = Field(validation_alias="id")
+    student_id: str | None = Field(description="The frontend's own id")
+    name: str | None
+    email: str | None
+    status: BookingStatus
+    payment_type: PaymentType
+    seat_id: int | None = optional()
+    guest_of: int | None = optional("The host's booking")
+    guest_name: str | None = optional()
+
+
+class SessionDetail(AdminSession):
+    """A session with who comes."""
+
+    roster: list[RosterLine]
