@@ -1,15 +1,18 @@
-"""One connection per process that hears which jobs ended, and wakes whoever waits for them."""
+"""One connection per process that hears which jobs ended, reads how, and wakes whoever waits for them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import psycopg
 import structlog
 
 from db.connection import connect_arguments
+from webhook_gateway.job_link import Row
+from webhook_gateway.job_store import OUTCOMES, Outcome, outcomes
 
 CHANNEL = "jobs"
 # As many as end while a request goes from its commit to its wait, many times over.
@@ -22,17 +25,26 @@ SLICE_SECONDS = 1.0
 log = structlog.get_logger()
 
 
+@dataclass(slots=True)
+class Waiter:
+    """Somebody who waits: woken by the event, with the outcome where it was read already."""
+
+    woken: threading.Event = field(default_factory=threading.Event)
+    outcome: Outcome | None = None
+
+
 class JobListener:
     """Listens from the first time that somebody waits; each notification names jobs that ended, by their ids.
 
-    A job may end before whoever stored it begins to wait: the ids heard last are remembered for them.
+    The outcomes of all that somebody waits for are read at once, which costs the database and us less than
+    a look by each. A job may end before whoever stored it begins to wait: the ids heard last are remembered for them.
     What is said while the connection is away nobody hears: whoever waits looks for themselves now and then.
     """
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self._lock = threading.Lock()
-        self._waiting: dict[int, set[threading.Event]] = {}
+        self._waiting: dict[int, list[Waiter]] = {}
         self._ended: dict[int, None] = {}
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
@@ -46,29 +58,30 @@ class JobListener:
                 self._thread.start()
 
     @contextmanager
-    def waiting_for(self, job_id: int) -> Iterator[threading.Event]:
-        """Give an event that is set when a job ends, or did so a moment ago."""
+    def waiting_for(self, job_id: int) -> Iterator[Waiter]:
+        """Give a waiter that is woken when a job ends, or did so a moment ago."""
         self.start()
-        woken = threading.Event()
+        waiter = Waiter()
         with self._lock:
-            self._waiting.setdefault(job_id, set()).add(woken)
+            self._waiting.setdefault(job_id, []).append(waiter)
             if job_id in self._ended:
-                woken.set()
+                waiter.woken.set()
         try:
-            yield woken
+            yield waiter
         finally:
             with self._lock:
-                self._waiting[job_id].discard(woken)
+                self._waiting[job_id].remove(waiter)
                 if not self._waiting[job_id]:
                     del self._waiting[job_id]
 
-    def tell(self, job_ids: Iterable[int]) -> None:
-        """Wake whoever waits for one of these jobs, or will in a moment."""
+    def tell(self, job_ids: Iterable[int], outcomes: Mapping[int, Outcome] | None = None) -> None:
+        """Wake whoever waits for one of these jobs, or will in a moment; with its outcome, if it is known."""
         with self._lock:
             for job_id in job_ids:
                 self._ended[job_id] = None
-                for woken in self._waiting.get(job_id, ()):
-                    woken.set()
+                for waiter in self._waiting.get(job_id, ()):
+                    waiter.outcome = (outcomes or {}).get(job_id)
+                    waiter.woken.set()
             while len(self._ended) > REMEMBERED:
                 del self._ended[next(iter(self._ended))]
 
@@ -91,15 +104,21 @@ class JobListener:
             self.listening.set()
             self._wake_all()
             while not self._closing.is_set():
-                for notification in connection.notifies(timeout=SLICE_SECONDS):
-                    self.tell(_ids(notification.payload))
+                heard = connection.notifies(timeout=SLICE_SECONDS, stop_after=1)
+                if ended := [job_id for each in heard for job_id in _ids(each.payload)]:
+                    self.tell(ended, self._read(connection, ended))
+
+    def _read(self, connection: psycopg.Connection[Row], job_ids: Iterable[int]) -> dict[int, Outcome]:
+        with self._lock:
+            wanted = [job_id for job_id in job_ids if job_id in self._waiting]
+        return outcomes(connection.execute(OUTCOMES, {"ids": wanted}, prepare=True)) if wanted else {}
 
     def _wake_all(self) -> None:
         """Have everybody look for themselves: what was said before this moment was not heard."""
         with self._lock:
-            for each in self._waiting.values():
-                for woken in each:
-                    woken.set()
+            for waiters in self._waiting.values():
+                for waiter in waiters:
+                    waiter.woken.set()
 
     def close(self) -> None:
         """Stop listening."""

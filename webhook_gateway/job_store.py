@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,7 @@ ABOUT_BOOKING = INSERT.format(
 )
 # The result as the text that the client gets: whoever asks again gets the same bytes.
 OUTCOME = "SELECT status, result::text, problem FROM jobs WHERE id = %(job_id)s"
+OUTCOMES = "SELECT id, status, result::text, problem FROM jobs WHERE id = ANY(%(ids)s)"
 BY_KEY = """
 SELECT status, result::text, problem, id, fingerprint FROM jobs
  WHERE organization_id = %(organization_id)s AND caller = %(caller)s AND kind = %(kind)s AND idempotency_key = %(key)s
@@ -146,6 +147,11 @@ class JobStore:
     def close(self) -> None:
         """Give the connections back."""
         self._pool.close()
+
+
+def outcomes(rows: Iterable[Row]) -> dict[int, Outcome]:
+    """Return how jobs ended, by their ids, of those that did; from the rows of `OUTCOMES`."""
+    return {row[0]: outcome for row in rows if (outcome := _outcome(row[1:])).is_finished}
 
 
 def _outcome(row: Row) -> Outcome:

@@ -42,13 +42,13 @@ def outcome_within(gateway: Gateway, job_id: int, seconds: float) -> Outcome | N
 
 
 def _outcome(gateway: Gateway, job_id: int, end: float) -> Outcome | None:
-    with gateway.listener.waiting_for(job_id) as woken:
+    with gateway.listener.waiting_for(job_id) as waiter:
         while (left := end - time.monotonic()) > 0:
-            was_told = woken.wait(min(left, LOOK_SECONDS))
+            was_told = waiter.woken.wait(min(left, LOOK_SECONDS))
             # Cleared before looking: what is told from here on is looked for again.
-            woken.clear()
+            waiter.woken.clear()
             gateway.metrics.woken("notification" if was_told else "time")
-            outcome = gateway.jobs.outcome(job_id)
+            outcome = waiter.outcome or gateway.jobs.outcome(job_id)
             if outcome.is_finished:
                 return outcome
     return None

@@ -102,7 +102,7 @@ def end_connections(database_url: str) -> int:
     return int(rows[0][0])
 
 
-def test_a_command_costs_one_insert_and_one_look(
+def test_a_command_costs_one_insert_and_at_most_one_look(
     browser: Browser, job: NewJob, statements: list[str], listener: JobListener, database_url: str
 ) -> None:
     browser.command(body=BODY)
@@ -118,7 +118,8 @@ def test_a_command_costs_one_insert_and_one_look(
     browser.command(body=BODY)
 
     assert (answer.status_code, replay.status_code) == (201, 201)
-    assert told == ["INSERT", "SELECT"]
+    # A look of its own only where the job ended before its waiter stood in the list.
+    assert told in (["INSERT"], ["INSERT", "SELECT"])
     assert replayed == ["INSERT", "SELECT"]
     assert statements == ["INSERT"]
 

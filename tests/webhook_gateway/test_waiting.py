@@ -257,9 +257,9 @@ def test_a_forked_process_listens_for_itself(gateway: Gateway, job: Job, databas
     fork = multiprocessing.get_context("fork")
 
     def wait_in_child() -> None:
-        with gateway.listener.waiting_for(job.id) as woken:
+        with gateway.listener.waiting_for(job.id) as waiter:
             # Once because it listens now, and once because it was told.
-            wait_for(lambda: woken.wait(1) and job.id in gateway.listener._ended, what="the end")  # noqa: SLF001
+            wait_for(lambda: waiter.woken.wait(1) and job.id in gateway.listener._ended, what="the end")  # noqa: SLF001
 
     child = fork.Process(target=wait_in_child)
     child.start()
