@@ -151,7 +151,7 @@ class Timetable:
         """Return students who hold a package each."""
         org, amount = PRODUCTS[product]
         names = [f"student-{next(_numbers)}" for _ in range(number)]
-        told = {"amount": amount, "currency": CURRENCY[org], "org": org, "email": None}
+        told: dict[str, Any] = {"amount": amount, "currency": CURRENCY[org], "org": org, "email": None}
         self.studio.deliver(*(checkout(product, payment=f"pi_{name}", student=name, **told) for name in names))
         return names
 

@@ -15,7 +15,7 @@ from domain.booking.desk import Desk
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.paying import enrollment_required
 from domain.booking.place import Party, take_places
-from domain.booking.release import outcome, release
+from domain.booking.release import outcome, release, since
 from domain.booking.shape import shown
 from domain.booking.state import Session, Standing, Student, World
 from domain.errors import (
@@ -80,7 +80,8 @@ def _change(command: Change, desk: Desk) -> Result:
     if old.guest_of is not None:
         raise InvalidCommand("A guest goes where their host goes: change the host's booking, or cancel the guest's.")
     session = _session(command.session_id or old.session_id or 0, desk)
-    note = {"changedFrom": old.id} | ({"reason": command.terms.reason} if command.terms.reason else {})
+    note: Row = {"changedFrom": old.id} | since(old, desk.student.window, at=desk.at)
+    note |= {"reason": command.terms.reason} if command.terms.reason else {}
     party = Party(command.seat_id, command.wish, _along(desk.world.guests.get(old.id), session), note, old)
     with desk.all_or_nothing(old):
         release(desk, old, status, {})

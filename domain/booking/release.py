@@ -9,7 +9,7 @@ from db.models import BookingStatus, BookingType, PaymentType
 from domain.booking.command import Cancel, Change
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.state import Line, Standing
+from domain.booking.state import MADE_AT, Line, Standing
 from domain.errors import BookingClosed, CancellationWindowClosed, SessionStarted, TooLate
 
 # A booking made inside the window can be undone free for this long.
@@ -62,7 +62,13 @@ def is_free(old: Standing, window: timedelta, *, at: datetime) -> bool:
     assert old.start_at is not None  # noqa: S101 - a confirmed booking has one, by its constraint
     if old.start_at - at >= window:
         return True
-    return old.start_at - old.created_at < window and at - old.created_at <= UNDO_WITHIN
+    return old.start_at - old.made_at < window and at - old.made_at <= UNDO_WITHIN
+
+
+def since(old: Standing, window: timedelta, *, at: datetime) -> Row:
+    """Return the note on what replaces a booking inside its window: its undo runs on, and does not begin anew."""
+    assert old.start_at is not None  # noqa: S101 - a confirmed booking has one, by its constraint
+    return {MADE_AT: old.made_at.isoformat()} if old.start_at - at < window else {}
 
 
 def release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> list[Row]:

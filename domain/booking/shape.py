@@ -34,7 +34,7 @@ def shown(booking: Mapping[str, Any]) -> Json:
 
 
 def told(booking: Mapping[str, Any], student: str | None) -> Json:
-    """Return what other systems are told of a booking: ids and times, no person's name; of a change, what was before."""
+    """Return what other systems are told of a booking: ids and times, no person's name; of a change, what was."""
     replaced = booking["metadata"].get("changedFrom")
     return {
         "bookingId": booking["id"],

@@ -141,6 +141,10 @@ class Student:
         return instant.astimezone(self.zone).date()
 
 
+# In a booking's metadata: when the late booking was made that it replaced.
+MADE_AT = "undoFrom"
+
+
 @dataclass(slots=True)
 class Standing:
     """A booking that stands, as it was read."""
@@ -167,6 +171,12 @@ class Standing:
     end_at: datetime | None
     metadata: dict[str, object]
     created_at: datetime
+
+    @property
+    def made_at(self) -> datetime:
+        """When it was made, or the late booking that it replaced."""
+        noted = self.metadata.get(MADE_AT)
+        return datetime.fromisoformat(str(noted)) if noted else self.created_at
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Standing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
@@ -21,14 +22,14 @@ def ends(timetable: Timetable, package: int) -> datetime:
 
 
 def test_a_pass_pays_before_credits_for_any_seat(timetable: Timetable) -> None:
-    credits = timetable.buy("ada", "EXPLORER-5")
+    paying = timetable.buy("ada", "EXPLORER-5")
     timetable.buy("ada", "ALL-ACCESS-30")
     session = timetable.session(soon(), seats=[1, 9])
 
     booked = timetable.book("ada", session, seatId=timetable.seats(session)[1])
 
     assert (booked.booking["paymentType"], booked.booking["creditsUsed"]) == ("ALL_ACCESS", 0)
-    assert timetable.left(credits) == [5]
+    assert timetable.left(paying) == [5]
     assert timetable.studio.one(DAYS) == {"day": "2026-10-08", "slot": 1, "freed": False}
 
 
@@ -38,12 +39,12 @@ def test_a_second_session_of_the_day_is_paid_by_credits_or_not_at_all(timetable:
     second = timetable.session(soon(hour=9))
 
     refused = refuse(timetable, "book", "ada", sessionId=second)
-    credits = timetable.buy("ada", "EXPLORER-5")
+    paying = timetable.buy("ada", "EXPLORER-5")
     booked = timetable.book("ada", second)
 
     assert refused.code == "all_access_used_today"
     assert booked.booking["paymentType"] == "CREDIT"
-    assert timetable.left(credits) == [4]
+    assert timetable.left(paying) == [4]
 
 
 def test_two_passes_are_one_session_a_day(timetable: Timetable) -> None:
@@ -81,7 +82,7 @@ def test_a_daily_limit_of_two_is_two_and_each_is_freed_by_its_own_cancellation(t
 def test_a_pass_is_for_group_sessions_unless_the_product_lists_services(
     timetable: Timetable, service: str, services: list[str] | None, code: str
 ) -> None:
-    listed = {"all_access_services": services} if services else {}
+    listed: dict[str, Any] = {"all_access_services": services} if services else {}
     sell(timetable, "ada", all_access_days=30, **listed)
 
     outcome = timetable.book("ada", timetable.session(soon(), service=service))

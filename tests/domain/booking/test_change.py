@@ -62,14 +62,14 @@ def test_another_seat_is_paid_by_what_paid_the_old_one(timetable: Timetable) -> 
 
 def test_another_seat_of_a_session_that_a_pass_paid_uses_the_same_day(timetable: Timetable) -> None:
     timetable.buy("ada", "ALL-ACCESS-30")
-    credits = timetable.buy("ada", "EXPLORER-5")
+    paying = timetable.buy("ada", "EXPLORER-5")
     session = timetable.session(soon(), seats=[1, 1])
     booked = timetable.book("ada", session)
 
     moved = timetable.change("ada", booked.id, seatId=timetable.seats(session)[1])
 
     assert moved.booking["paymentType"] == "ALL_ACCESS"
-    assert timetable.left(credits) == [5]
+    assert timetable.left(paying) == [5]
 
 
 def test_credits_of_a_higher_tier_that_were_confirmed_pay_another_seat_unasked(timetable: Timetable) -> None:
@@ -235,3 +235,35 @@ def test_a_booking_that_was_given_up_or_has_begun_is_not_changed(
     ]
 
     assert codes == ["booking_closed", "session_started"]
+
+
+def test_changing_the_seat_of_a_late_booking_does_not_renew_its_undo(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
+    package = timetable.buy("ada")
+    session = timetable.session(soon(), seats=[1, 1, 1])
+    now.move_to(soon() - timedelta(hours=3))
+    first, second, third = timetable.seats(session)
+    booked = timetable.book("ada", session, seatId=first)
+    now.tick(timedelta(minutes=10))
+    moved = timetable.change("ada", booked.id, seatId=second)
+    now.tick(timedelta(minutes=10))
+
+    refused = refuse(timetable, "change", "ada", bookingId=moved.id, seatId=third)
+
+    assert refused.code == "cancellation_window_closed"
+    assert timetable.left(package) == [4]
+
+
+def test_a_change_into_the_window_can_be_undone_for_a_moment(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
+    package = timetable.buy("ada")
+    far, near = timetable.session(soon(9)), timetable.session(soon())
+    booked = timetable.book("ada", far)
+    now.move_to(soon() - timedelta(hours=3))
+    moved = timetable.change("ada", booked.id, sessionId=near)
+    now.tick(timedelta(minutes=10))
+
+    undone = timetable.cancel("ada", moved.id)
+
+    assert undone.booking["status"] == "CANCELLED"
+    assert timetable.left(package) == [5]

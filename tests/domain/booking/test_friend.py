@@ -185,3 +185,14 @@ def test_nobody_is_shown_the_guests_address(timetable: Timetable) -> None:
     assert GRACE["email"] not in str(done.result)
     told_others = timetable.studio.rows("SELECT data::text AS data FROM domain_events")
     assert not any("race" in row["data"] for row in told_others)
+
+
+def test_two_friends_asked_for_in_one_batch_are_one(timetable: Timetable) -> None:
+    timetable.buy("ada", "ELITE-30")
+    sessions = [timetable.session(soon(days)) for days in (3, 4)]
+
+    jobs = [timetable.ask("booking.book", "ada", sessionId=each, friend=GRACE) for each in sessions]
+    faults = timetable.crowd(workers=1)
+
+    assert faults == []
+    assert timetable.codes(jobs) == ["done", "friend_pass_unavailable"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
@@ -189,8 +190,9 @@ def test_a_command_whose_session_began_while_it_waited_is_too_late(
     later = timetable.book("ada", timetable.session(soon(5)))
     near = timetable.session(soon(0, 9))
     held = timetable.book("ada", near) if kind == "cancel" else later
-    named = {} if kind == "cancel" else {"sessionId": near}
-    job = timetable.ask(f"booking.{kind}", "ada", **named, **({} if kind == "book" else {"bookingId": held.id}))
+    named: dict[str, Any] = {} if kind == "cancel" else {"sessionId": near}
+    named |= {} if kind == "book" else {"bookingId": held.id}
+    job = timetable.ask(f"booking.{kind}", "ada", **named)
     now.tick(timedelta(minutes=10))
 
     timetable.work()

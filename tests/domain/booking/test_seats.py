@@ -140,3 +140,17 @@ def test_a_lower_place_that_was_left_is_taken_before_the_session_is_full(timetab
     assert last.code == "done"
     places = timetable.studio.rows("SELECT place FROM bookings WHERE place IS NOT NULL ORDER BY place")
     assert [each["place"] for each in places] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("start", "code"), [(10, "done"), (8, "done"), (9, "time_conflict")])
+def test_what_was_booked_in_the_same_batch_keeps_its_time_and_no_more(
+    timetable: Timetable, start: int, code: str
+) -> None:
+    timetable.buy("ada")
+    sessions = [timetable.session(soon(hour=hour), minutes=60) for hour in (9, start, 12)]
+
+    jobs = [timetable.ask("booking.book", "ada", sessionId=each) for each in sessions]
+    faults = timetable.crowd(workers=1)
+
+    assert faults == []
+    assert timetable.codes(jobs) == ["done", code, "done"]

@@ -12,7 +12,7 @@ from tests.domain.booking.world import contest, give_back, line, refuse, sell, s
 from tests.timetable import Timetable
 
 pytestmark = pytest.mark.usefixtures("now")
-FIRST_USE = {"validity_starts": "FIRST_USE", "validity_days": 10}
+FIRST_USE: dict[str, Any] = {"validity_starts": "FIRST_USE", "validity_days": 10}
 # Local midnight at lumen, in Istanbul, is 21:00 UTC. Ten days after the 5th are through the 15th.
 END = datetime.fromisoformat("2026-10-15T21:00:00+00:00")
 

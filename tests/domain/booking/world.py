@@ -48,11 +48,22 @@ def line(credits: int = 5, service: str = "GROUP", unit: int = 60, tier: int = 0
 def sell(timetable: Timetable, student: str, *lines: dict[str, Any], org: str = "lumen", **product: Any) -> int:
     """Put a product of its own on sale, have a student buy it, and return the package."""
     number = next(_numbers)
-    entry = {"code": f"P-{number}", "name": f"Product {number}", "price": PRICE, "validity_days": 90} | product
+    entry: dict[str, Any] = {
+        "code": f"P-{number}",
+        "name": f"Product {number}",
+        "price": PRICE,
+        "validity_days": 90,
+    } | product
     entry["allowances"] = list(lines) or ([] if "all_access_days" in product else [line()])
     timetable.studio.apply({"organizations": [organization(org) | {"products": [entry]}]})
-    told = {"amount": entry["price"], "currency": CURRENCY[org], "org": org, "student": student, "email": None}
-    timetable.studio.deliver(checkout(entry["code"], payment=f"pi_made_{number}", **told))
+    paid: dict[str, Any] = {
+        "amount": entry["price"],
+        "currency": CURRENCY[org],
+        "org": org,
+        "student": student,
+        "email": None,
+    }
+    timetable.studio.deliver(checkout(entry["code"], payment=f"pi_made_{number}", **paid))
     return int(timetable.studio.one("SELECT max(id) AS id FROM student_packages")["id"])
 
 
