@@ -12,16 +12,24 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cli.token import mint
 from webhook_gateway.signature import sign
 from worker import clock
 
 PUNCHCARD = Path(sys.executable).with_name("punchcard")
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
+# Longer than a command waits.
+ANSWER_SECONDS = 40
+# What a client meets where no whole answer came.
+NO_ANSWER = (OSError, HTTPException, ValueError)
 T = TypeVar("T")
 
 
@@ -39,6 +47,42 @@ def wait_for(condition: Callable[[], T], *, seconds: float = 20, what: str = "it
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a command was answered with."""
+
+    status: int
+    headers: Message
+    content: bytes
+    said: Any
+
+    @property
+    def code(self) -> str:
+        """`done`, `not yet`, or the problem's code."""
+        return "not yet" if self.status == 202 else "done" if self.status < 300 else str(self.said["code"])
+
+    @property
+    def job(self) -> int | None:
+        """The job that stands for the command; None where it was not accepted."""
+        location = self.headers["Location"]
+        return int(location.rpartition("/")[2]) if location else None
+
+
+def send(
+    port: int, method: str, path: str, said: object = None, token: str | None = None, **headers: str | None
+) -> Reply:
+    """Send JSON, or nothing, to a gateway; `Idempotency_Key="…"` and the like are headers, None is none."""
+    named = {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
+    content = None if said is None else json.dumps(said)
+    kind = {} if content is None else {"Content-Type": "application/json"}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)) as connection:
+        connection.request(method, path, content, kind | _bearer(token) | named)
+        response = connection.getresponse()
+        answered = response.read()
+    # Half an answer is none: nobody need look into it to see that.
+    return Reply(response.status, response.headers, answered, json.loads(answered or b"null"))
 
 
 class Stack:
@@ -81,6 +125,10 @@ class Stack:
         return self._generated("STRIPE_WEBHOOK_SECRETS")
 
     @property
+    def jwt_secret(self) -> str:
+        return self._generated("JWT_SECRET")
+
+    @property
     def database_url(self) -> str:
         return self._generated("DATABASE_URL")
 
@@ -100,8 +148,18 @@ class Stack:
     def token(self, role: str = "student", sub: str = "demo-student", org: str = "lumen") -> str:
         return self.run("token", "--org", org, "--role", role, "--sub", sub).stdout.strip()
 
+    def mint(self, role: str = "student", sub: str = "demo-student", org: str = "lumen", **claims: Any) -> str:
+        """Return a token as `token` does, without a process of its own."""
+        return mint(self.jwt_secret, org=org, role=role, sub=sub, **claims)
+
     def get(self, path: str, token: str | None = None) -> tuple[int, Any]:
         return self._ask(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=_bearer(token)))
+
+    def post(self, path: str, said: object = None, token: str | None = None, **headers: str | None) -> Reply:
+        return send(self.port, "POST", path, said, token, **headers)
+
+    def delete(self, path: str, said: object = None, token: str | None = None, **headers: str | None) -> Reply:
+        return send(self.port, "DELETE", path, said, token, **headers)
 
     def post_event(self, body: bytes) -> int:
         """Post an event as Stripe does; 0 where nobody answers."""

@@ -1,4 +1,4 @@
-"""A storm over a whole stack: purchases flow while its processes and servers die, and none is lost or doubled."""
+"""A storm over a whole stack: students buy and book while its processes and servers die; nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from http.client import HTTPException
 import psycopg
 import redis
 
+from tests.chaos.bookers import Booker, GivenUp, patrons
 from tests.chaos.flow import END_SESSIONS, held
+from tests.chaos.history import History, Judgement
 from tests.stack import Stack
 from tests.stripe_objects import body, checkout, intent
 
 PURCHASES_PER_SECOND = 250 / 60
+# Students who book, change and cancel, one thing after the other.
+BOOKERS = 6
+BOOK_EVERY = 0.1
 KILL_EVERY = 0.7
 FLUSH_EVERY = 2.0
 FREEZE_WORKER_EVERY = 4.0
@@ -34,7 +39,10 @@ GIVE_UP_SECONDS = 90
 HEAL_SECONDS = 120
 TELL_EVERY = 30.0
 
-LEFT = "SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED'"
+LEFT = """
+SELECT (SELECT count(*) FROM stripe_events WHERE status = 'RECEIVED')
+     + (SELECT count(*) FROM jobs WHERE status IN ('QUEUED', 'RUNNING'))
+"""
 
 
 @dataclass
@@ -54,10 +62,13 @@ class Report:
     slowest_recovery: float = 0.0
     healed_after: float | None = None
     audit: str = ""
+    commands: int = 0
+    commands_sent_again: int = 0
+    bookings: Judgement = field(default_factory=Judgement)
 
     @property
     def is_clean(self) -> bool:
-        wrong = self.given_up or self.lost or self.doubled or self.audit
+        wrong = self.given_up or self.lost or self.doubled or self.bookings.faults or self.audit
         return not wrong and self.healed_after is not None
 
     def lines(self) -> str:
@@ -70,6 +81,8 @@ class Report:
                 f"events sent {self.sent}, answered otherwise than 200 and sent again {self.refused}",
                 f"purchases {self.purchases}, acknowledged {self.acknowledged}, given up {len(self.given_up)}",
                 f"lost {len(self.lost)}, doubled {len(self.doubled)}",
+                f"commands {self.commands}, answered by nobody or 503 and sent again {self.commands_sent_again}",
+                str(self.bookings),
                 f"slowest recovery: {self.slowest_recovery:.1f} s from a purchase's first attempt to its package",
                 f"slowest acknowledgement: {self.slowest_acknowledgement:.1f} s from the first attempt",
                 f"healed: {healed}",
@@ -77,6 +90,7 @@ class Report:
                 *(f"given up: {student}" for student in self.given_up),
                 *(f"lost: {student}" for student in self.lost),
                 *(f"doubled: {student}" for student in self.doubled),
+                *(f"bookings: {fault}" for fault in self.bookings.faults),
             )
         )
 
@@ -94,25 +108,39 @@ class Storm:
         self._began: dict[str, float] = {}
         self._acknowledged: dict[str, float] = {}
         self._fulfilled: dict[str, float] = {}
+        self._bookers: list[Booker] = []
         self._over = threading.Event()
         self._lock = threading.Lock()
 
     def run(self) -> Report:
         """Let it rage, let it heal, and look at what is left."""
+        # They buy what they will book with while all is well.
+        self._bookers = patrons(self.stack, f"booker-{self.report.seed}", BOOKERS, patience=GIVE_UP_SECONDS)
         end = time.monotonic() + self.seconds
-        sending = threading.Thread(target=self._send_until, args=(end,))
+        busy = [threading.Thread(target=self._send_until, args=(end,))]
+        busy += [threading.Thread(target=self._book_until, args=(end, each)) for each in self._bookers]
         watching = threading.Thread(target=self._watch)
-        for thread in (sending, watching):
+        for thread in (*busy, watching):
             thread.start()
         try:
             self._break_until(end)
-            sending.join()
+            for thread in busy:
+                thread.join()
             self._heal(end)
         finally:
             self._over.set()
             watching.join()
         self._judge()
         return self.report
+
+    def _book_until(self, end: float, booker: Booker) -> None:
+        """Let a student book, change and cancel; each command until it is answered with its outcome."""
+        try:
+            while time.monotonic() < end:
+                booker.step()
+                time.sleep(BOOK_EVERY)
+        except GivenUp as command:
+            self.report.given_up.append(f"command {command}")
 
     def _send_until(self, end: float) -> None:
         """Send each purchase as two events in random order, some twice, each until it is acknowledged."""
@@ -251,6 +279,9 @@ class Storm:
         self.report.acknowledged = len(self._acknowledged)
         self.report.lost = sorted(self._acknowledged.keys() - packages.keys())
         self.report.doubled = sorted(student for student, number in packages.items() if number > 1)
+        self.report.bookings = History.read(self.stack.database_url, self._bookers).judge()
+        self.report.commands = sum(len(each.sent) for each in self._bookers)
+        self.report.commands_sent_again = sum(each.answers[0] + each.answers[503] for each in self._bookers)
         self.report.slowest_acknowledgement = _slowest(self._began, self._acknowledged)
         self.report.slowest_recovery = _slowest(self._began, self._fulfilled)
         audit = self.stack.run("audit")

@@ -29,6 +29,8 @@ def test_nothing_is_lost_or_doubled_while_everything_dies(tmp_path: Path) -> Non
         print(report.lines())
 
     assert report.acknowledged > SECONDS
+    assert report.bookings.accepted > SECONDS
     assert report.faults.keys() >= KINDS
     assert (report.given_up, report.lost, report.doubled, report.audit) == ([], [], [], "")
+    assert report.bookings.faults == []
     assert report.is_clean
