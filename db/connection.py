@@ -16,8 +16,13 @@ CONNECT_TIMEOUT_S = 3
 
 # For whoever only looks up what a batch names. A session keeps its plans, those of foreign keys too: one
 # made while a table was empty would go on reading all of it, for every row that is written, until
-# somebody analyzes the table.
-BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+# somebody analyzes the table. One plan for whatever values: to plan a statement anew takes longer than to run it.
+BY_INDEX = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 
 
 def connect_arguments(name: str, planner: Mapping[str, str] | None = None) -> dict[str, str | int]:

@@ -114,7 +114,7 @@ def _book(connection: Connection, job: int, ride: Ride, at: datetime) -> bool:
             "at": at,
             "job": job,
         }
-        spans = {"students": [ride.student_id], "starts": [session["start_at"]], "ends": [session["end_at"]]}
+        spans = {"students": [ride.student_id], "first": session["start_at"], "last": session["end_at"]}
         if cursor.execute(SPANS, spans).fetchone():
             return False
         booking = cursor.execute(BOOKING, values).fetchone()

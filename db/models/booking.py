@@ -107,6 +107,13 @@ class Booking(Base):
             unique=True,
             postgresql_where=text("payment_type = 'FRIEND_PASS' AND status <> 'CANCELLED'"),
         ),
+        # What a student has ahead of them, whatever the statistics say.
+        Index(
+            "ix_bookings_ahead",
+            "student_id",
+            "end_at",
+            postgresql_where=text(f"{TAKES_PLACE} AND guest_of IS NULL"),
+        ),
         never_at_once("ex_bookings_student", "student_id", where=f"{TAKES_PLACE} AND guest_of IS NULL"),
         CheckConstraint(
             "CASE status WHEN 'DRAFT' THEN start_at IS NULL AND end_at IS NULL WHEN 'CANCELLED' THEN TRUE"

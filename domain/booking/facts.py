@@ -6,7 +6,7 @@ then the sessions that somebody is to be put into. What is counted and summed is
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -70,15 +70,11 @@ SELECT k.id, k.student_id, k.order_id, k.name, k.purchased_at, k.validity_days, 
  ORDER BY k.student_id, k.expires_at NULLS LAST, k.purchased_at, k.id
 """
 
-# Of each student what lies between the first and the last of the sessions that they want.
+# What lies between the first and the last of the sessions that a batch wants.
 SPANS = """
-SELECT b.student_id, b.id, b.session_id, b.start_at, b.end_at
-  FROM unnest(%(students)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-       AS wanted (student_id, start_at, end_at)
-  JOIN bookings b
-    ON int8range(b.student_id, b.student_id, '[]') && int8range(wanted.student_id, wanted.student_id, '[]')
-   AND tstzrange(b.start_at, b.end_at) && tstzrange(wanted.start_at, wanted.end_at)
- WHERE b.place IS NOT NULL AND b.guest_of IS NULL
+SELECT student_id, id, session_id, start_at, end_at FROM bookings
+ WHERE student_id = ANY(%(students)s) AND end_at > %(first)s AND start_at < %(last)s
+   AND place IS NOT NULL AND guest_of IS NULL
 """
 
 DAYS = """
@@ -193,12 +189,8 @@ def complete(
 
 
 def _add_spans(session: Transaction, students: Mapping[int, Student], targets: Sequence[tuple[int, Session]]) -> None:
-    wanted: dict[int, list[Session]] = defaultdict(list)
-    for student, target in targets:
-        wanted[student].append(target)
-    starts = [min(each.start_at for each in sessions) for sessions in wanted.values()]
-    ends = [max(each.end_at for each in sessions) for sessions in wanted.values()]
-    for row in fetch(session, SPANS, students=list(wanted), starts=starts, ends=ends):
+    first, last = min(each.start_at for _, each in targets), max(each.end_at for _, each in targets)
+    for row in fetch(session, SPANS, students=list({student for student, _ in targets}), first=first, last=last):
         span = Span(row["id"], row["session_id"], row["start_at"], row["end_at"])
         students[row["student_id"]].spans[span.booking_id] = span
 

@@ -200,6 +200,13 @@ def upgrade() -> None:
     op.add_column("bookings", sa.Column("guest_name", sa.Text(), nullable=True))
     op.add_column("bookings", sa.Column("guest_email", sa.Text(), nullable=True))
     op.create_index(
+        "ix_bookings_ahead",
+        "bookings",
+        ["student_id", "end_at"],
+        unique=False,
+        postgresql_where=sa.text("place IS NOT NULL AND guest_of IS NULL"),
+    )
+    op.create_index(
         "ix_bookings_drafts",
         "bookings",
         ["allowance_id", "id"],
@@ -404,6 +411,7 @@ def downgrade() -> None:
     op.drop_constraint(op.f("fk_bookings_guest_of"), "bookings", type_="foreignkey")
     op.drop_constraint("fk_bookings_session_capacity", "bookings", type_="foreignkey")
     op.drop_index("ix_bookings_drafts", table_name="bookings")
+    op.drop_index("ix_bookings_ahead", table_name="bookings")
     op.drop_index(
         "uq_bookings_session_student",
         table_name="bookings",

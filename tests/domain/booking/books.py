@@ -74,6 +74,25 @@ class Booking:
     status: str = "CONFIRMED"
 
 
+@dataclass
+class Command:
+    kind: str
+    student: str
+    asked_at: datetime
+    session: Session | None = None
+    number: int = 0
+    booking: Booking | None = None
+    seat: int | None = None
+    payment: str | None = None
+    package: Package | None = None
+    confirmed: bool = False
+    friend: bool = False
+    friend_seat: int | None = None
+    forfeit: bool = False
+    override: bool = False
+    made: list[Booking] = field(default_factory=list)
+
+
 def end_of_days(start: datetime, days: int, org: str) -> datetime:
     """The local midnight that ends the day start + N."""
     last = start.astimezone(ZONES[org]).date() + timedelta(days=days)

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session as Transaction
 
 from cli.demo import DEMO
 from db.transaction import Rows, fetch
-from tests.domain.booking.books import Booking, Package, Product, Session
-from tests.domain.booking.model import Command, Model
+from tests.domain.booking.books import Booking, Command, Package, Product, Session
+from tests.domain.booking.model import Model
 from tests.stripe_objects import checkout, dispute, refund
 from tests.studio import Studio
 from tests.timetable import CURRENCY, Timetable
@@ -27,7 +27,7 @@ PRODUCTS = {
     "EXPLORER-5": Product("lumen", 500_000, 90, (("GROUP", 0, 60, 5),)),
     "ELITE-30": Product("lumen", 1_800_000, 365, (("GROUP", 0, 60, 30),), friend_days=30),
     "ALL-ACCESS-30": Product("lumen", 2_100_000, 30, is_pass=True),
-    "TRIAL-3": Product("lumen", 90_000, 2, (("GROUP", 0, 45, 3),), friend_days=30, from_first_use=True),
+    "TRIAL-3": Product("lumen", 90_000, 2, (("GROUP", 0, 45, 3),), friend_days=2, from_first_use=True),
     "DAYS-3": Product("lumen", 70_000, 3, (("GROUP", 0, 60, 4),)),
     "BUNDLE-5P-3G": Product("thrive", 40_000, 180, (("PRIVATE", 0, 30, 5), ("GROUP", 0, 60, 3))),
     "PREMIUM-3": Product("thrive", 24_000, 180, (("PRIVATE", 20, 30, 3),)),
@@ -43,7 +43,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
             "price": 90_000,
             "validity_days": 2,
             "validity_starts": "FIRST_USE",
-            "friend_pass_days": 30,
+            "friend_pass_days": 2,
             "allowances": [{"service_type": "GROUP", "credits": 3, "credit_unit_minutes": 45}],
         },
         {

@@ -6,11 +6,12 @@ Written against the page, not against the engine: it imports nothing of ours. Sl
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Any
 
-from tests.domain.booking.books import Booking, Books, Means, Package, Session, end_of_days
+from tests.domain.booking.books import Booking, Books, Command, Means, Package, Session, end_of_days
 
 WINDOW, UNDO, BEGUN = timedelta(hours=24), timedelta(minutes=15), timedelta(minutes=15)
 ENDLESS = datetime.max.replace(tzinfo=UTC)
@@ -21,25 +22,6 @@ SEVERAL = "insufficient_credits"
 
 class Refused(Exception):
     """A command that cannot be done, by its code."""
-
-
-@dataclass
-class Command:
-    kind: str
-    student: str
-    asked_at: datetime
-    session: Session | None = None
-    number: int = 0
-    booking: Booking | None = None
-    seat: int | None = None
-    payment: str | None = None
-    package: Package | None = None
-    confirmed: bool = False
-    friend: bool = False
-    friend_seat: int | None = None
-    forfeit: bool = False
-    override: bool = False
-    made: list[Booking] = field(default_factory=list)
 
 
 def refuse_if(*reasons: tuple[bool, str]) -> None:
@@ -76,17 +58,20 @@ class Model(Books):
             (command.kind == "change" and old.host is not None, "validation_failed"),
         )
         party = [each for each in (old, self.guest(old)) if each]
-        self._mark(party, "CANCELLED" if free else "FORFEITED")
+        self._mark(party, status="CANCELLED" if free else "FORFEITED")
         if command.kind == "change":
             try:
                 command.made = self.take(self.instead(command, party), command.session or old.session, at)
             except Refused:
-                self._mark(party, "CONFIRMED")
+                self._mark(party, status="CONFIRMED")
                 raise
+            if start - at < WINDOW:
+                # An undo is not renewed by a change.
+                self._mark(command.made, made_at=old.made_at)
 
-    def _mark(self, party: Sequence[Booking], status: str) -> None:
+    def _mark(self, party: Sequence[Booking], **said: Any) -> None:
         for each in party:
-            each.status = status
+            vars(each).update(said)
 
     def instead(self, command: Command, party: Sequence[Booking]) -> Command:
         """A guest comes along; what replaces a gift is one; another seat in a session is paid as the old one was."""

@@ -17,9 +17,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.domain.booking.books import Session
+from tests.domain.booking.books import Command, Session
 from tests.domain.booking.history import PRODUCTS, History, Time, open_shop
-from tests.domain.booking.model import Command
 from tests.timetable import Timetable
 
 # New York's clocks go forward on 2027-03-14 and back on 2027-11-07.
@@ -124,10 +123,15 @@ class Histories(RuleBasedStateMachine):
                 self.history.offer(**data.draw(offers(org), "session"))
 
     def _ask(self, data: st.DataObject, number: int, fault: str = "", away: timedelta = timedelta()) -> None:
-        commands = [self._command(data) for _ in range(number)]
-        self.history.work({job: command for command, job in commands}, fault, away)
+        # All is drawn before anything is stored: hypothesis may give a history up at any draw.
+        asked = [self._command(data) for _ in range(number)]
+        self.history.work({self._store(*each): each[0] for each in asked}, fault, away)
 
-    def _command(self, data: st.DataObject) -> tuple[Command, int]:
+    def _store(self, command: Command, said: dict[str, Any]) -> int:
+        org = self.model.orgs[command.student]
+        return self.timetable.ask_all(f"booking.{command.kind}", [(command.student, said)], org=org)[0]
+
+    def _command(self, data: st.DataObject) -> tuple[Command, dict[str, Any]]:
         student = data.draw(st.sampled_from(sorted(self.model.orgs)), "student")
         # Bookings of others too, now and then.
         every = data.draw(st.integers(0, 19), "anybody's") == 0
@@ -146,8 +150,7 @@ class Histories(RuleBasedStateMachine):
             said["sessionId"] = command.session.id
         if kind != "cancel":
             self._wish(data, command, said)
-        asked = [(student, said)]
-        return command, self.timetable.ask_all(f"booking.{kind}", asked, org=self.model.orgs[student])[0]
+        return command, said
 
     def _some_sessions(self, student: str, data: st.DataObject) -> list[Session]:
         """Mostly those that can be booked, sometimes any of the student's studio, seldom any at all."""
@@ -170,7 +173,8 @@ class Histories(RuleBasedStateMachine):
             command.package = data.draw(st.sampled_from(held), "package")
             said["packageId"] = command.package.id
         command.confirmed = said["confirmHigherTier"] = data.draw(st.booleans(), "confirm")
-        if command.kind == "book" and data.draw(SELDOM, "friend"):
+        brings = any(each.product.friend_days for each in held)
+        if command.kind == "book" and data.draw(st.booleans() if brings else SELDOM, "friend"):
             command.friend, said["friend"] = True, {"name": "Grace", "email": "grace@example.com"}
             if bool(seats) and data.draw(st.booleans(), "name the friend's seat"):
                 command.friend_seat = said["friend"]["seatId"] = data.draw(st.sampled_from(seats), "friend's seat")
