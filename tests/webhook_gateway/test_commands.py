@@ -60,7 +60,8 @@ def gateway(shared_gateway: Served, studio: Studio) -> Served:
 def listening(studio: Studio) -> list[int]:
     rows = studio.rows(
         "SELECT pid FROM pg_stat_activity"
-        " WHERE application_name = 'punchcard-listener' AND datname = current_database() AND state = 'idle' AND query <> ''"
+        " WHERE application_name = 'punchcard-listener' AND datname = current_database()"
+        " AND state = 'idle' AND query <> ''"
     )
     return [row["pid"] for row in rows]
 
