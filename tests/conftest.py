@@ -20,6 +20,14 @@ from tests.studio import Studio, open_studio
 from tests.timetable import Timetable
 from worker import runtime
 
+# Row by row from the leaves up: TRUNCATE gives each of a hundred tables and indexes a new file, which takes
+# ten times as long as the few rows of a test.
+EMPTY = (
+    "".join(f"DELETE FROM {table.name}; " for table in reversed(Base.metadata.sorted_tables))
+    + "SELECT setval(oid::regclass, 1, false) FROM pg_class"
+    " WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace"
+)
+
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -62,9 +70,8 @@ def shared_engine(database_url: str) -> Iterator[Engine]:
 def engine(shared_engine: Engine) -> Iterator[Engine]:
     """Give connections to an empty database."""
     yield shared_engine
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with shared_engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        connection.execute(text(EMPTY))
 
 
 @pytest.fixture

@@ -40,14 +40,21 @@ Handler = Callable[[Session, Rows, datetime], Outcomes]
 Marks = Callable[[Mapping[str, Any], int | None, Verdict, datetime], dict[str, Any]]
 
 
+# Whoever stands before a row and is not done.
+FIRST = """
+SELECT FROM {inbox.table} earlier WHERE earlier.status = '{inbox.pending}'
+   AND earlier.{inbox.kin} = {inbox.table}.{inbox.kin} AND earlier.id < {inbox.table}.id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """A table of rows that say work has come in, and the function that acts on a batch of them.
 
     A batch is up to `batch` rows, the longest due first, and with them up to as many that share their
     `kin`: what belongs together is decided together, and two workers do not wait for each other.
-    `turn` is the condition of a row whose turn it is, `kin_turn` that of one that comes with its kin; `parked`
-    is what else is set where one failed `too_often`.
+    `known` is the condition of a row that this version can handle; where kin goes `in_turn`, each takes effect
+    after those of a lower id, whatever these wait for. `parked` is what else is set where one failed `too_often`.
     """
 
     model: type[DeclarativeBase]
@@ -57,8 +64,8 @@ class Inbox:
     batch: int
     handle: Handler
     mark: Marks
-    turn: str = "TRUE"
-    kin_turn: str = "TRUE"
+    known: str = "TRUE"
+    in_turn: bool = False
     parked: str = ""
 
     @property
@@ -69,7 +76,8 @@ class Inbox:
     @property
     def due(self) -> str:
         """The condition of a row that is due, and whose turn it is."""
-        return f"status = '{self.pending}' AND due_at <= %(at)s AND {self.turn}"
+        due = f"status = '{self.pending}' AND due_at <= %(at)s AND {self.known}"
+        return f"{due} AND NOT EXISTS ({FIRST.format(inbox=self)})" if self.in_turn else due
 
 
 def drain_batch(inbox: Inbox, engine: Engine) -> int:
@@ -151,7 +159,11 @@ def _select(inbox: Inbox, where: str, limit: int, order: str = "ORDER BY due_at,
 # backlog by it, for every batch.
 RELATIVES = f"""
 status = '{{inbox.pending}}' AND due_at + interval '0' <= %(at)s AND sweeps < {SUSPECT_SWEEPS}
-AND {{inbox.kin}} = ANY(%(kin)s) AND id <> ALL(%(ids)s) AND {{inbox.kin_turn}}
+AND {{inbox.kin}} = ANY(%(kin)s) AND id <> ALL(%(ids)s) AND {{inbox.known}}
+"""
+QUEUE = """
+SELECT {inbox.kin} AS kin, id FROM {inbox.table}
+ WHERE status = '{inbox.pending}' AND {inbox.kin} = ANY(%(kin)s) AND id <= %(last)s ORDER BY id
 """
 
 
@@ -162,7 +174,21 @@ def _claim(session: Session, inbox: Inbox, at: datetime) -> Rows:
         return rows
     ids = [row["id"] for row in rows]
     relatives = _select(inbox, RELATIVES.format(inbox=inbox), inbox.batch, order=f"ORDER BY {inbox.kin}, id")
-    return rows + fetch(session, relatives, at=at, kin=list(kin), ids=ids)
+    found = fetch(session, relatives, at=at, kin=list(kin), ids=ids)
+    return rows + (_in_turn(session, inbox, rows, found) if found and inbox.in_turn else found)
+
+
+def _in_turn(session: Session, inbox: Inbox, rows: Rows, found: Rows) -> Rows:
+    """Return those of some kin before whom none is left out: not due, not known, or held by somebody."""
+    claimed = {row["id"] for row in rows + found}
+    waiting, late = set[object](), set[int]()
+    values = {"kin": [row[inbox.kin] for row in found], "last": max(row["id"] for row in found)}
+    for row in fetch(session, QUEUE.format(inbox=inbox), **values):
+        if row["id"] not in claimed:
+            waiting.add(row["kin"])
+        elif row["kin"] in waiting:
+            late.add(row["id"])
+    return [row for row in found if row["id"] not in late]
 
 
 def _handle(session: Session, inbox: Inbox, rows: Rows, at: datetime) -> Outcomes:

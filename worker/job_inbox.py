@@ -15,24 +15,12 @@ from domain.booking.command import KINDS, read
 from domain.booking.decide import Answer
 from domain.errors import Refusal
 from domain.verdict import Answered, Refused, Verdict
-from worker.inbox import SUSPECT_SWEEPS, Inbox, Outcomes
+from worker.inbox import Inbox, Outcomes
 
 # Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.
 CHANNEL = "jobs"
 COLUMNS = "id, organization_id, student_id, kind, request, attempts, due_at, received_at"
 
-# The first of a student's commands that has no outcome; those behind it come with it as its kin.
-TURN = f"""
-kind IN {KINDS} AND NOT EXISTS (SELECT FROM jobs earlier WHERE earlier.status = 'QUEUED'
-                                   AND earlier.student_id = jobs.student_id AND earlier.id < jobs.id)
-"""
-# Not those behind one that is to be tried later, or of a kind that only a newer version knows.
-KIN_TURN = f"""
-kind IN {KINDS} AND NOT EXISTS (SELECT FROM jobs earlier WHERE earlier.status = 'QUEUED'
-                                   AND earlier.student_id = jobs.student_id AND earlier.id < jobs.id
-                                   AND (earlier.due_at > %(at)s OR earlier.sweeps >= {SUSPECT_SWEEPS}
-                                        OR earlier.kind NOT IN {KINDS}))
-"""
 FAULT = """
 problem = CASE WHEN {too_often} THEN jsonb_build_object('code', 'failed', 'detail',
           'It failed by a fault of ours each time it was tried. Tell us its id: the studio can have it run again.') END
@@ -76,7 +64,8 @@ JOBS = Inbox(
     batch=20,
     handle=handle,
     mark=mark,
-    turn=TURN,
-    kin_turn=KIN_TURN,
+    # A kind that only a newer version knows waits for that version, and with it what its student sent after.
+    known=f"kind IN {KINDS}",
+    in_turn=True,
     parked=FAULT,
 )

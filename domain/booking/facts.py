@@ -1,7 +1,7 @@
 """Lock and read all that a batch of commands is about, a statement per kind, however many commands there are.
 
 Locks come first and in one order (docs/adr/0003): students, whose packages and bookings go with them,
-then the sessions that somebody is to be put into. What is counted and summed is read after that.
+then the sessions that somebody is to be put into, or leaves. What is counted and summed is read after that.
 """
 
 from __future__ import annotations
@@ -96,12 +96,14 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
     standing = _bookings(session, [c.booking_id for c in commands if isinstance(c, Change | Cancel)])
     bookings = {each.id: each for each in standing}
     wanted = {command.job_id: _wanted(command, bookings) for command in commands}
-    sessions = read_sessions(session, {*wanted.values()} - {None}, lock="FOR NO KEY UPDATE OF c")
+    # Those that somebody leaves too: a capacity that is changed changes all bookings of its session, in any order.
+    left = {each.session_id for each in standing if each.place is not None}
+    sessions = read_sessions(session, ({*wanted.values()} | left) - {None}, lock="FOR NO KEY UPDATE OF c")
     targets = [(c.student_id, sessions[w]) for c in commands if (w := wanted[c.job_id]) in sessions]
     named = [each.student_package_id for each in standing if each.student_package_id]
     named += [c.wish.package_id for c in commands if isinstance(c, Book | Change) and c.wish.package_id]
     complete(session, students, targets, named=named, at=at)
-    guests = {each.guest_of: each for each in standing if each.guest_of is not None}
+    guests = {each.guest_of: each for each in standing if each.guest_of is not None and each.place is not None}
     _mark_friends(session, students, commands, guests)
     drafts = [
         draft for s in students.values() for p in s.packages.values() for line in p.lines for draft in line.drafts

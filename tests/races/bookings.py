@@ -15,7 +15,7 @@ from worker.job_inbox import JOBS
 
 SINGLY = replace(JOBS, batch=1)
 # Nobody keeps a student's commands in turn: their lock alone is left to guard what they hold.
-OUT_OF_TURN = replace(SINGLY, turn="TRUE", kin_turn="FALSE")
+OUT_OF_TURN = replace(SINGLY, in_turn=False, kin="id")
 INBOXES = pytest.mark.parametrize("inbox", [JOBS, SINGLY, OUT_OF_TURN], ids=["batches", "singly", "out of turn"])
 
 Asked = tuple[str, dict[str, Any]]
