@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 import orjson
+import psycopg
 from sqlalchemy import Engine, create_engine
 
 # Each limit is shorter than the one around it: lock < statement < task (60 s) < lease (120 s).
@@ -42,6 +47,12 @@ def connect_arguments(name: str, planner: Mapping[str, str] | None = None) -> di
         "tcp_user_timeout": STATEMENT_TIMEOUT_MS + 2_000,
         "options": " ".join(f"-c {key}={value}" for key, value in {**limits, **(planner or {})}.items()),
     }
+
+
+def cut(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    """End the line of a connection that somebody waits on: a server that hangs would not even hear of a cancel."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def driver_url(url: str) -> str:

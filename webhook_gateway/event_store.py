@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections import deque
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +12,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from db.connection import BY_INDEX, connect_arguments
+from db.connection import BY_INDEX, connect_arguments, cut
 
 # An answer within two seconds, whatever the database does: to connect, and for the statement.
 CONNECT_SECONDS = 2
@@ -256,11 +253,8 @@ class Link:
         return await psycopg.AsyncConnection.connect(self._url, autocommit=True, **arguments)  # type: ignore[arg-type]
 
     def _cut(self) -> None:
-        """End the line: a server that hangs would not even hear that it is cancelled."""
-        if self._connection is None:
-            return
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+        if self._connection is not None:
+            cut(self._connection)
 
     async def close(self) -> None:
         """Give the connection back."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 
-from db.connection import connect_arguments
+from db.connection import connect_arguments, cut
 from webhook_gateway.job_link import Row
 from webhook_gateway.job_store import OUTCOMES, Outcome, outcomes
 
@@ -47,6 +47,7 @@ class JobListener:
         self._waiting: dict[int, list[Waiter]] = {}
         self._ended: dict[int, None] = {}
         self._thread: threading.Thread | None = None
+        self._connection: psycopg.Connection[Row] | None = None
         self._closing = threading.Event()
         self.listening = threading.Event()
 
@@ -91,7 +92,8 @@ class JobListener:
             try:
                 self._listen()
             except psycopg.Error as error:
-                log.warning("listener.away", error=type(error).__qualname__)
+                if not self._closing.is_set():
+                    log.warning("listener.away", error=type(error).__qualname__)
             # It was well until now: the next try is the first again.
             pause = FIRST_PAUSE_SECONDS if self.listening.is_set() else min(2 * pause, LONGEST_PAUSE_SECONDS)
             self.listening.clear()
@@ -100,6 +102,7 @@ class JobListener:
     def _listen(self) -> None:
         # On the connection of a transaction nothing is heard before its end.
         with psycopg.connect(self._url, autocommit=True, **connect_arguments("listener")) as connection:  # type: ignore[arg-type]
+            self._connection = connection
             connection.execute(f"LISTEN {CHANNEL}")
             self.listening.set()
             self._wake_all()
@@ -123,6 +126,8 @@ class JobListener:
     def close(self) -> None:
         """Stop listening."""
         self._closing.set()
+        if self._connection is not None:
+            cut(self._connection)
         if self._thread is not None:
             self._thread.join()
 
