@@ -148,7 +148,7 @@ class Booker:
 
 def patrons(stack: Stack, name: str, number: int, *, patience: float = PATIENCE) -> list[Booker]:
     """Return students of a whole stack, who share a few group sessions and private lessons."""
-    everybody = [Patron(stack, f"{name}-{each}", "thrive") for each in range(number)]
+    everybody = [Patron(stack, f"patron-{name}-{each}", "thrive") for each in range(number)]
     for each in everybody:
         each.buys("BUNDLE-5P-3G")
     days = [(day, service) for day in (5, 6) for service in ("GROUP", "PRIVATE")]
