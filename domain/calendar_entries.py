@@ -27,7 +27,7 @@ from domain.group_class import SeatLine
 from domain.teacher import Hours
 
 MAX_HOURS = 200
-MAX_SEATS = 500
+MAX_SEATS = 100
 
 
 class HoursEntry(Part):

@@ -12,7 +12,10 @@ MAX_WAIT_S = 30
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110's word for it
 # What stands between commas, but for those in quotes.
 ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
-PREFERENCE = re.compile(rf'\s*({TOKEN})\s*(?:=\s*({TOKEN}|"(?:[^"\\]|\\.)*")?\s*)?(?:;.*)?')
+# No two repetitions of the same characters touch, so that no header takes longer than its length.
+PREFERENCE = re.compile(rf'\s*({TOKEN})\s*(?:=\s*(?:({TOKEN}|"(?:[^"\\]|\\.)*")\s*)?)?(?:;.*)?')
+# Whoever prefers more than this is not understood.
+LONGEST = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Preference:
 def read(header: str) -> Preference:
     """Return what a header says; what is unknown, malformed or said before is passed over."""
     said: dict[str, str] = {}
+    if len(header) > LONGEST:
+        return Preference()
     for name, value in _preferences(header):
         said.setdefault(name, value)
     return Preference(_seconds(said.get("wait", "")), is_async=said.get("respond-async") == "")

@@ -88,12 +88,14 @@ class HintThread:
         self._hints = hints
         self._pause = pause
         self._wanted: set[str] = set()
+        self._lock = threading.Lock()
         self._wake = threading.Event()
         threading.Thread(target=self._run, name="hints", daemon=True).start()
 
     def want(self, queue: str) -> None:
         """Ask for a hint; returns at once."""
-        self._wanted.add(queue)
+        with self._lock:
+            self._wanted.add(queue)
         self._wake.set()
 
     def _run(self) -> None:
@@ -101,7 +103,8 @@ class HintThread:
             self._wake.wait()
             # Cleared before sending: what is wanted from here on wakes the thread again.
             self._wake.clear()
-            wanted, self._wanted = self._wanted, set()
+            with self._lock:
+                wanted, self._wanted = self._wanted, set()
             for queue in wanted:
                 self._hints.send(queue)
             time.sleep(self._pause)

@@ -14,16 +14,17 @@ from domain.booking.act import act
 from domain.booking.command import KINDS, read
 from domain.booking.decide import Answer
 from domain.errors import Refusal
-from domain.verdict import Answered, Refused, Verdict
+from domain.verdict import Answered, Parked, Refused, Verdict
 from worker.inbox import Inbox, Outcomes
 
 # Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.
 CHANNEL = "jobs"
 COLUMNS = "id, organization_id, student_id, kind, request, attempts, due_at, received_at"
 
-FAULT = """
-problem = CASE WHEN {too_often} THEN jsonb_build_object('code', 'failed', 'detail',
-          'It failed by a fault of ours each time it was tried. Tell us its id: the studio can have it run again.') END
+# What a student is told of a fault of ours; its cause stands in the row for who mends it.
+FAULT = "It failed by a fault of ours each time it was tried. Tell us its id: the studio can have it run again."
+PARKED = f"""
+problem = CASE WHEN {{too_often}} THEN jsonb_build_object('code', 'failed', 'detail', '{FAULT}') END
 """
 NOTIFY = "SELECT pg_notify(%(channel)s, %(ids)s)"
 
@@ -41,14 +42,14 @@ def _verdict(answer: Answer) -> Verdict:
 
 def mark(row: Mapping[str, Any], _organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:
     """Return the columns that say what became of a command: its result, or the problem it ended in."""
-    done = isinstance(verdict, Answered)
+    done, fault = isinstance(verdict, Answered), isinstance(verdict, Parked)
     return {
         "id": row["id"],
         "status": verdict.status,
         "result": verdict.result if isinstance(verdict, Answered) else None,
-        "problem": None if done else {"code": verdict.code, "detail": verdict.reason},
+        "problem": None if done else {"code": verdict.code, "detail": FAULT if fault else verdict.reason},
         "error_code": verdict.code,
-        "last_error": None,
+        "last_error": verdict.reason if fault else None,
         "sweeps": 0,
         "finished_at": at,
     }
@@ -67,5 +68,5 @@ JOBS = Inbox(
     # A kind that only a newer version knows waits for that version, and with it what its student sent after.
     known=f"kind IN {KINDS}",
     in_turn=True,
-    parked=FAULT,
+    parked=PARKED,
 )

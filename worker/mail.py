@@ -7,6 +7,7 @@ import smtplib
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -101,7 +102,7 @@ def _address(name: str, email: str) -> Address:
         raise Undeliverable("the student has no e-mail address: add one, and it is sent again")
     try:
         return Address(_one_line(name), addr_spec=email)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, AttributeError, MessageError) as error:
         raise Undeliverable("the e-mail address is not one") from error
 
 
@@ -159,6 +160,8 @@ def _hand_over(server: smtplib.SMTP, message: EmailMessage) -> None:
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
         _refused(min(codes), error)
+    except smtplib.SMTPNotSupportedError as error:
+        raise Undeliverable("the mail server cannot send to such an address") from error
     except smtplib.SMTPResponseException as error:
         _refused(error.smtp_code, error)
 

@@ -82,7 +82,9 @@ def _change(command: Change, desk: Desk) -> Result:
     session = _session(command.session_id or old.session_id or 0, desk)
     note: Row = {"changedFrom": old.id} | since(old, desk.student.window, at=desk.at)
     note |= {"reason": command.terms.reason} if command.terms.reason else {}
-    party = Party(command.seat_id, command.wish, _along(desk.world.guests.get(old.id), session), note, old)
+    # What was forfeited stays spent, a gift too: the new one is paid for.
+    kept = old if status is BookingStatus.CANCELLED else None
+    party = Party(command.seat_id, command.wish, _along(desk.world.guests.get(old.id), session), note, kept)
     with desk.all_or_nothing(old):
         release(desk, old, status, {})
         _check_open(session, command, desk.at)

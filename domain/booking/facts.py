@@ -37,17 +37,19 @@ UNION ALL
 SELECT {COLUMNS} FROM bookings b WHERE b.guest_of = ANY(%(ids)s) AND b.place IS NOT NULL
 """  # noqa: S608 - our own names
 
+# The tier by a look of its own: of a row that was waited for, a join would be with what stood before the wait.
 SESSIONS = """
 SELECT c.id, c.organization_id, c.service_type, c.status, c.start_at, c.end_at, c.capacity, g.name, g.is_workshop,
-       coalesce(t.tier, 0) AS tier,
+       coalesce((SELECT t.tier FROM teachers t WHERE t.id = c.teacher_id), 0) AS tier,
        (SELECT jsonb_agg(jsonb_build_array(e.id, e.label, e.credit_cost) ORDER BY e.credit_cost, e.position)
           FROM seats e WHERE e.group_class_id = g.id AND e.active) AS seats
-  FROM class_sessions c JOIN group_classes g ON g.id = c.group_class_id LEFT JOIN teachers t ON t.id = c.teacher_id
+  FROM class_sessions c JOIN group_classes g ON g.id = c.group_class_id
  WHERE c.id = ANY(%(ids)s) ORDER BY c.id {lock}
 """
 
 TAKEN = """
-SELECT session_id, array_agg(place) AS places, array_agg(seat_id) FILTER (WHERE seat_id IS NOT NULL) AS seats
+SELECT session_id, array_agg(place) AS places, array_agg(id) AS bookings,
+       array_agg(seat_id) FILTER (WHERE seat_id IS NOT NULL) AS seats
   FROM bookings WHERE session_id = ANY(%(ids)s) AND place IS NOT NULL GROUP BY session_id
 """
 
@@ -83,8 +85,8 @@ SELECT student_id, usage_date, slot, booking_id FROM all_access_daily_usages
 """
 
 FRIENDS = """
-SELECT student_package_id FROM bookings
- WHERE student_package_id = ANY(%(packages)s) AND payment_type = 'FRIEND_PASS' AND status <> 'CANCELLED'
+SELECT student_package_id, bool_or(status <> 'CANCELLED') AS came, count(*) AS times FROM bookings
+ WHERE student_package_id = ANY(%(packages)s) AND payment_type = 'FRIEND_PASS' GROUP BY student_package_id
 """
 
 RESERVE = "SELECT nextval(pg_get_serial_sequence('bookings', 'id')) AS id FROM generate_series(1, %(count)s)"
@@ -99,6 +101,10 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
     # Those that somebody leaves too: a capacity that is changed changes all bookings of its session, in any order.
     left = {each.session_id for each in standing if each.place is not None}
     sessions = read_sessions(session, ({*wanted.values()} | left) - {None}, lock="FOR NO KEY UPDATE OF c")
+    for each in standing:
+        # Its place may have been numbered anew before its session was locked.
+        if each.session_id in sessions:
+            each.place = sessions[each.session_id].held.get(each.id)
     targets = [(c.student_id, sessions[w]) for c in commands if (w := wanted[c.job_id]) in sessions]
     named = [each.student_package_id for each in standing if each.student_package_id]
     named += [c.wish.package_id for c in commands if isinstance(c, Book | Change) and c.wish.package_id]
@@ -160,6 +166,7 @@ def read_sessions(session: Transaction, ids: Iterable[int | None], *, lock: str 
     sessions = {row["id"]: _session(row) for row in fetch(session, SESSIONS.format(lock=lock), ids=wanted)}
     for row in fetch(session, TAKEN, ids=wanted):
         sessions[row["session_id"]].places.update(row["places"])
+        sessions[row["session_id"]].held = dict(zip(row["bookings"], row["places"], strict=True))
         sessions[row["session_id"]].sat.update(row["seats"] or ())
     return sessions
 
@@ -215,7 +222,8 @@ def _mark_friends(
         return
     packages = {p.id: p for s in students.values() for p in s.packages.values() if p.friend_until}
     for row in fetch(session, FRIENDS, packages=list(packages)):
-        packages[row["student_package_id"]].friend_came = True
+        packages[row["student_package_id"]].friend_came = row["came"]
+        packages[row["student_package_id"]].friends_asked = row["times"]
 
 
 def _reserve(session: Transaction, count: int) -> list[int]:

@@ -14,6 +14,9 @@ from domain.booking.state import Line, Package, Seat, Session, Span, Standing, S
 from domain.errors import FriendPassUnavailable
 from domain.package import PackageStatus
 
+# Each is sent a mail: a friend pass that came back so often is asked for something else than a friend.
+MOST_FRIENDS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
@@ -44,6 +47,7 @@ def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
     guest = _guest(desk, session, guest_seat, friend_pass, host) | {"guest_name": friend.name}
     guest |= {"guest_email": friend.email}
     friend_pass.friend_came = True
+    friend_pass.friends_asked += 1
     desk.outgoing.booked.append(guest)
     desk.world.guests[host["id"]] = Standing.of(guest)
     return [host, guest]
@@ -65,7 +69,8 @@ def _friend_pass(student: Student, session: Session) -> Package:
     """Return the package that brings a friend: of several the one whose friend pass ends first."""
     with_pass = [(p.friend_until, p) for p in student.packages.values() if p.friend_until]
     for until, package in sorted(with_pass, key=lambda pair: (pair[0], pair[1].id)):
-        if package.status is PackageStatus.ACTIVE and not package.friend_came and session.start_at < until:
+        may = package.status is PackageStatus.ACTIVE and not package.friend_came and session.start_at < until
+        if may and package.friends_asked < MOST_FRIENDS:
             return package
     raise FriendPassUnavailable(
         "No package of yours may bring a friend to this session: a friend pass is for once, and ends. Book without one,"

@@ -41,6 +41,8 @@ class Session:
     seats: tuple[Seat, ...]
     places: set[int] = field(default_factory=set)
     sat: set[int] = field(default_factory=set)
+    # Of each booking in it, its place when it was read.
+    held: dict[int, int] = field(default_factory=dict)
 
     @property
     def minutes(self) -> int:
@@ -106,6 +108,7 @@ class Package:
     lines: list[Line]
     starts: list[datetime]
     friend_came: bool = False
+    friends_asked: int = 0
 
     def line(self, allowance_id: int) -> Line | None:
         """Return the line of an allowance."""

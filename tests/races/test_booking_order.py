@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from db.transaction import transaction
+from db.transaction import fetch, transaction
 from tests.races.bookings import SINGLY, Asked, all_book, hourly, soon
+from tests.stack import wait_for
 from tests.stripe_objects import checkout, refund
 from tests.timetable import Timetable
+from worker import clock
 from worker.inbox import drain_batch
 from worker.job_inbox import JOBS
 from worker.stripe_inbox import STRIPE_EVENTS
+
+WAITING = """
+SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 # The order of one student's commands.
 
@@ -188,3 +195,21 @@ def deadlocks(timetable: Timetable) -> int:
     timetable.studio.rows("SELECT pg_stat_clear_snapshot()")
     row = timetable.studio.one("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
     return int(row["deadlocks"])
+
+
+def test_a_booking_that_waited_for_its_session_knows_the_teacher_of_today(timetable: Timetable) -> None:
+    timetable.buy("ada", "PREMIUM-3")
+    session = timetable.session(
+        clock.now() + timedelta(days=3), org="thrive", service="PRIVATE", minutes=30, capacity=1, tier=20
+    )
+    other = timetable.teacher("thrive", 20)
+    job = timetable.ask("booking.book", "ada", org="thrive", sessionId=session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(timetable.engine) as plan:
+            fetch(plan, "UPDATE class_sessions SET teacher_id = %(new)s WHERE id = %(id)s", new=other, id=session)
+            working = pool.submit(timetable.work)
+            wait_for(lambda: timetable.studio.one(WAITING)["n"], what="the wait for the session")
+        working.result()
+
+    assert timetable.outcome(job).code == "done"

@@ -20,7 +20,7 @@ from webhook_gateway.preference import DEFAULT_WAIT_S, MAX_WAIT_S, Preference, r
         ("wait=0", 0, False),
         ("wait=007", 7, False),
         ("wait=31", MAX_WAIT_S, False),
-        ("wait=" + "9" * 5_000, MAX_WAIT_S, False),
+        ("wait=" + "9" * 900, MAX_WAIT_S, False),
         ("respond-async", None, True),
         ("Respond-Async", None, True),
         ("respond-async, wait=5", 5, True),
@@ -91,3 +91,9 @@ def test_how_long_is_waited(header: str, seconds: int) -> None:
 )
 def test_what_was_followed_is_said(header: str, *, is_finished: bool, has_waited: bool, applied: str) -> None:
     assert read(header).applied(is_finished=is_finished, has_waited=has_waited) == applied
+
+
+@pytest.mark.parametrize("header", ["a=" + " " * 100_000 + '"', "a=" + " " * 900 + '"', '"' * 900, "a;" * 400])
+def test_a_header_made_to_take_long_is_no_word_at_all(header: str) -> None:
+    # One that took the square of its length would not come to an end here.
+    assert read(header) == Preference()

@@ -15,8 +15,6 @@ from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Flag
 from webhook_gateway.schema.change import Change
 
-ON_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-
 
 def _as_told(value: Any) -> Any:  # noqa: ANN401 - whatever the row holds
     return value.strftime("%H:%M") if isinstance(value, time) else value

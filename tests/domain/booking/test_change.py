@@ -267,3 +267,14 @@ def test_a_change_into_the_window_can_be_undone_for_a_moment(timetable: Timetabl
 
     assert undone.booking["status"] == "CANCELLED"
     assert timetable.left(package) == [5]
+
+
+def test_a_gift_that_is_forfeited_is_not_given_again(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
+    gift = timetable.book("ada", timetable.session(soon()), paymentType="FREE", reason="a birthday")
+    other = timetable.session(soon(9))
+    now.tick(timedelta(days=3))
+
+    refused = refuse(timetable, "change", "ada", bookingId=gift.id, sessionId=other, acceptForfeit=True)
+
+    assert refused.code == "insufficient_credits"
+    assert timetable.booking(gift.id)["status"] == "CONFIRMED"
