@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 import config
+from webhook_gateway import job_listener
+from worker import job_inbox
 from worker.hints import DRAINS
 
 ROOT = Path(__file__).parents[1]
@@ -90,6 +92,10 @@ def test_every_hinted_queue_is_worked_on(settings: config.Settings) -> None:
 
     assert worked_on == queues
     assert set(DRAINS) <= queues
+
+
+def test_who_waits_for_a_job_listens_where_its_end_is_told() -> None:
+    assert job_listener.CHANNEL == job_inbox.CHANNEL
 
 
 def test_only_one_module_commits() -> None:

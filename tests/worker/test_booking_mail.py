@@ -16,7 +16,7 @@ from tests.stack import free_port
 from tests.stripe_objects import checkout, refund
 from tests.timetable import CURRENCY, PRODUCTS, Timetable
 from tests.worker.test_outbox import Postbox, content, read
-from worker import runtime
+from worker import clock, runtime
 
 NOW = "2026-11-20T09:00:00Z"
 TUESDAY = datetime(2026, 11, 24, 7, tzinfo=UTC)
@@ -383,3 +383,18 @@ def test_it_goes_to_the_mail_server_that_is_set(timetable: Timetable, monkeypatc
         f"<{row['message_id']}@localhost>" for row in notifications(timetable)[1:]
     ]
     assert "Paid with 1 group credit of Elite 30" in text(box.messages[0])
+
+
+@pytest.mark.parametrize("address", ["(@b.c", "a@].c", 'a@"b.c', "a@[b.c", "()@b.c"])
+def test_an_address_that_is_none_is_parked_at_once_with_what_to_mend(timetable: Timetable, address: str) -> None:
+    timetable.buy("ada", "ELITE-30")
+    session = timetable.session(clock.now() + timedelta(days=3))
+    timetable.book("ada", session, friend={"name": "Grace", "email": address})
+
+    timetable.studio.relay()
+
+    row = timetable.studio.one(
+        "SELECT n.status, n.last_error FROM notifications n JOIN bookings b ON b.id = n.booking_id"
+        " WHERE b.guest_of IS NOT NULL"
+    )
+    assert (row["status"], row["last_error"]) == ("PARKED", "the e-mail address is not one")

@@ -196,3 +196,16 @@ def test_two_friends_asked_for_in_one_batch_are_one(timetable: Timetable) -> Non
 
     assert faults == []
     assert timetable.codes(jobs) == ["done", "friend_pass_unavailable"]
+
+
+def test_a_friend_pass_that_came_back_ten_times_brings_nobody_more(timetable: Timetable) -> None:
+    timetable.buy("ada", "ELITE-30")
+    session = timetable.session(soon())
+    for number in range(10):
+        friend = {"name": "Grace", "email": f"grace-{number}@example.com"}
+        booked = timetable.book("ada", session, friend=friend)
+        assert timetable.cancel("ada", booked.id).code == "done"
+
+    refused = refuse(timetable, "book", "ada", sessionId=session, friend={"name": "Grace", "email": "g@example.com"})
+
+    assert refused.code == "friend_pass_unavailable"
