@@ -10,6 +10,7 @@ from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.booking.world import GRACE, refuse, soon, told
 from tests.timetable import Timetable
+from worker.job_inbox import FAULT
 
 pytestmark = pytest.mark.usefixtures("now")
 
@@ -129,3 +130,14 @@ def test_a_booking_that_was_given_up_keeps_where_it_was_and_has_no_place(timetab
     assert (row["session_id"], row["seat_id"]) == (session, booked.booking["seatId"])
     assert (row["place"], row["session_capacity"]) == (None, None)
     assert row["metadata"] == {"cancelReason": "ill"}
+
+
+def test_of_a_process_that_died_its_student_hears_no_more_than_that_it_was_our_fault(timetable: Timetable) -> None:
+    job = timetable.ask("booking.book", "ada", sessionId=1)
+    timetable.studio.rows("UPDATE jobs SET sweeps = 3, attempts = 5 WHERE id = %(id)s", id=job)
+
+    timetable.work()
+
+    row = timetable.studio.one("SELECT status, problem, last_error FROM jobs WHERE id = %(id)s", id=job)
+    assert (row["status"], row["problem"]) == ("FAILED", {"code": "worker_lost", "detail": FAULT})
+    assert "died 5 times" in row["last_error"]
