@@ -12,7 +12,7 @@ from cli import output
 from cli.database import database
 from cli.doctor import examine
 from db.transaction import reading
-from domain.audit import EXAMPLES, Violation, check, rules
+from domain.audit.audit import EXAMPLES, Violation, check, rules
 from worker import clock
 
 

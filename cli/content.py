@@ -12,7 +12,7 @@ import config
 from cli import output
 from cli.database import database
 from db.transaction import transaction
-from domain.catalog_file import Changes, apply, check
+from domain.catalog.file import Changes, apply, check
 from domain.errors import InvalidCatalog
 from worker import clock
 

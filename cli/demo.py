@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from db.connection import build_engine
 from db.models import ClassSession, GroupClass, Organization
 from db.transaction import transaction
-from domain.catalog_file import Changes, apply, check
+from domain.catalog.file import Changes, apply, check
 from worker import clock
 
 DEMO = Path(__file__).with_name("demo.yaml")

@@ -14,11 +14,11 @@ from cli import output
 from cli.database import database
 from db.models import EventStatus, JobStatus
 from db.transaction import reading, transaction
-from domain import event_view, job_view
-from domain.event_replay import replay, replay_all
-from domain.event_view import EventFilter, EventView
-from domain.job_retry import retry, retry_all
-from domain.job_view import JobFilter, JobView
+from domain.inbox import event_view, job_view
+from domain.inbox.event_replay import replay, replay_all
+from domain.inbox.event_view import EventFilter, EventView
+from domain.inbox.job_retry import retry, retry_all
+from domain.inbox.job_view import JobFilter, JobView
 from domain.listing import Part
 from worker import clock
 

@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 
 from cli.demo import DEMO
 from db.transaction import Rows, fetch, transaction
-from domain import audit, catalog_file
+from domain.audit import audit
+from domain.catalog import file as catalog_file
 from tests.stripe_objects import Event, body
 from webhook_gateway.event_store import INSERT, NewEvent, parameters
 from worker import clock

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
-from domain import job_retry
 from domain.errors import DomainError, InvalidCatalog, NotReady, Refusal
+from domain.inbox import job_retry
 from tests.test_house import ROOT, called, sources, statements
 from tests.webhook_gateway.conftest import app as app  # noqa: PLC0414 - fixtures
 from tests.webhook_gateway.conftest import client as client  # noqa: PLC0414

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 
 from db.transaction import reading
-from domain.backlog import Backlog, DrainTotals, backlog, drain_totals
+from domain.inbox.backlog import Backlog, DrainTotals, backlog, drain_totals
 from webhook_gateway.fault import DATABASE_AWAY
 from worker import clock
 

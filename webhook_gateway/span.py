@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from domain.calendar import Span
+from domain.calendar.calendar import Span
 from webhook_gateway.problem import FieldError, Problem
 from webhook_gateway.schema.calendar import MAX_SPAN_DAYS, SPAN_DAYS, SpanQuery
 

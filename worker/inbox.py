@@ -22,7 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from db.bulk import update
 from db.transaction import Rows, fetch, transaction
-from domain.verdict import Parked, Quarantined, Verdict
+from domain.inbox.verdict import Parked, Quarantined, Verdict
 from worker import clock
 from worker.log import describe
 

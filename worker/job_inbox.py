@@ -14,7 +14,7 @@ from domain.booking.act import act
 from domain.booking.command import KINDS, read
 from domain.booking.decide import Answer
 from domain.errors import Refusal
-from domain.verdict import Answered, Parked, Refused, Verdict
+from domain.inbox.verdict import Answered, Parked, Refused, Verdict
 from worker.inbox import Inbox, Outcomes
 
 # Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.

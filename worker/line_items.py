@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from db.models import EventStatus
 from db.transaction import fetch, transaction
-from domain.verdict import Parked
+from domain.inbox.verdict import Parked
 from worker import clock
 from worker.log import describe
 from worker.runtime import settings

@@ -21,10 +21,10 @@ from sqlalchemy.orm import Session
 
 from db.models import Notification
 from db.transaction import fetch, reading
-from domain.booking_mail import TRUE_WHILE, read_booking_mail
-from domain.grant_rows import RECEIPT
-from domain.letter import Letter
-from domain.receipt import read_receipt
+from domain.mail.booking_mail import TRUE_WHILE, read_booking_mail
+from domain.mail.letter import Letter
+from domain.mail.receipt import read_receipt
+from domain.purchase.grant_rows import RECEIPT
 from worker import clock
 from worker.outbox import NoLongerTrue, Outbox, Undeliverable
 from worker.runtime import settings

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 import orjson
 
 from db.models import DisputeStatus, PaymentStatus
-from domain.payment import CHECKOUT, INTENT, REFUND_RANK, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
+from domain.purchase.payment import CHECKOUT, INTENT, REFUND_RANK, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from db.models import EventStatus, StripeEvent
 from db.transaction import Rows
-from domain.fulfillment import Told, fulfil
-from domain.routing import Unrouted, route
-from domain.verdict import Asking, Done, Ignored, Later, Parked, Quarantined, Verdict
+from domain.inbox.verdict import Asking, Done, Ignored, Later, Parked, Quarantined, Verdict
+from domain.purchase.fulfillment import Told, fulfil
+from domain.purchase.routing import Unrouted, route
 from worker.inbox import Inbox, Outcomes
 from worker.runtime import settings
 from worker.stripe_event import Statement, Unreadable, Unsupported, read

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from db.transaction import fetch, transaction
-from domain.holder import refresh_flags, stale_holders
+from domain.purchase.holder import refresh_flags, stale_holders
 
 # Longer than any outage that a claim could still matter for.
 KEEP_RUNS = timedelta(days=2)

@@ -27,7 +27,7 @@ class StudentPackage(Base):
     """A package as it was sold, whatever became of the product since.
 
     Unique (order, line, unit): each unit bought is one package, once. The status is derived, see
-    `domain.package.status`. `expires_at` is the exclusive instant of a local midnight; null until the first
+    `domain.holding.package.status`. `expires_at` is the exclusive instant of a local midnight; null until the first
     use where the validity starts there.
     """
 

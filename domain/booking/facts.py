@@ -19,7 +19,7 @@ from db.models import BookingStatus, BookingType, DisputeStatus, ServiceType, Se
 from db.transaction import Rows, fetch
 from domain.booking.command import Book, Cancel, Change, Command
 from domain.booking.state import Line, Package, Pass, Seat, Session, Span, Standing, Student, World
-from domain.package import PackageStatus
+from domain.holding.package import PackageStatus
 
 # A package that ended this long ago is not told as the reason why nothing pays.
 STILL_TOLD = timedelta(days=90)

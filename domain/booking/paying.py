@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from db.models import PaymentType
 from domain.booking.command import Wish
+from domain.booking.fit import Fit, cost, fits
 from domain.booking.state import Line, Package, Pass, Seat, Session, Student
 from domain.errors import (
     AllAccessUsedToday,
@@ -22,8 +23,7 @@ from domain.errors import (
     PackageSuspended,
     Refusal,
 )
-from domain.fit import Fit, cost, fits
-from domain.package import PackageStatus
+from domain.holding.package import PackageStatus
 from domain.validity import end_of_days
 
 # Of several reasons why nothing pays, the one that its student can do most about.

@@ -12,7 +12,7 @@ from domain.booking.paying import Means, choose
 from domain.booking.seating import find_seats
 from domain.booking.state import Line, Package, Seat, Session, Span, Standing, Student
 from domain.errors import FriendPassUnavailable
-from domain.package import PackageStatus
+from domain.holding.package import PackageStatus
 
 # Each is sent a mail: a friend pass that came back so often is asked for something else than a friend.
 MOST_FRIENDS = 10

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from db.models import BookingStatus, BookingType, PaymentType, ServiceType
-from domain.package import PackageStatus
+from domain.holding.package import PackageStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tests.domain.test_fulfillment import empty, final
+from tests.domain.purchase.test_fulfillment import empty, final
 from tests.stripe_objects import checkout, dispute, intent, refund
 from tests.studio import Studio
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from domain.inbox.verdict import Parked
 from domain.redaction import HIDDEN, redact
-from domain.verdict import Parked
 from tests import canaries
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from cli.demo import DEMO
 from db.transaction import transaction
-from domain.catalog import hold_still
+from domain.purchase.products import hold_still
 from tests.stack import wait_for
 from tests.studio import Studio
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from db.transaction import fetch, transaction
-from domain import class_session
-from domain.class_session import NewSession
+from domain.calendar import class_session
+from domain.calendar.class_session import NewSession
 from domain.errors import DomainError, InvalidCatalog, InvalidField, TeacherUnavailable
 from tests.stack import wait_for
 from tests.studio import Studio

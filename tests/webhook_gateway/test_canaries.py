@@ -14,7 +14,7 @@ import config
 from cli.doctor import examine
 from config import ConfigError
 from db.models import EventStatus
-from domain import event_view
+from domain.inbox import event_view
 from tests import canaries
 from tests.canaries import leaked
 from tests.served import WEBHOOK, Answer, Served, environment, event_request, request, served

@@ -11,7 +11,8 @@ from werkzeug.test import TestResponse
 
 import config
 import webhook_gateway
-from domain import errors, job_retry
+from domain import errors
+from domain.inbox import job_retry
 from tests.webhook_gateway.conftest import Browser
 from tests.webhook_gateway.world import World
 from webhook_gateway.app import create_app

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.payment import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
+from domain.purchase.payment import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
 from tests.stripe_objects import body, checkout, dispute, event, intent, refund
 from worker.stripe_event import MAX_QUANTITY, READERS, Statement, Unreadable, Unsupported, parse, payment_key, read
 

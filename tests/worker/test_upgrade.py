@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from db.models import Base
 from db.transaction import transaction
-from domain import grant_rows
-from domain.event_replay import replay_all
-from domain.event_view import EventFilter
+from domain.inbox.event_replay import replay_all
+from domain.inbox.event_view import EventFilter
+from domain.purchase import grant_rows
 from tests.stripe_objects import Event, body, checkout, event, refund
 from tests.studio import Studio
 from worker import clock, mail, stripe_event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from db.transaction import reading
-from domain import calendar
+from domain.calendar import calendar
 from webhook_gateway import caller, paging, span
 from webhook_gateway.gateway import here
 from webhook_gateway.problem import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from db.transaction import reading, transaction
-from domain import group_class
+from domain.calendar import group_class
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here
 from webhook_gateway.respond import respond

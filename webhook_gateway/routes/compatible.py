@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from db.transaction import reading
-from domain import compatible as packages
+from domain.booking import compatible as packages
 from webhook_gateway import caller
 from webhook_gateway.gateway import here
 from webhook_gateway.respond import respond

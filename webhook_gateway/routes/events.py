@@ -6,9 +6,9 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 
 from db.transaction import reading, transaction
-from domain import event_view
-from domain.event_replay import replay
-from domain.event_view import EventFilter, EventView
+from domain.inbox import event_view
+from domain.inbox.event_replay import replay
+from domain.inbox.event_view import EventFilter, EventView
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here, hint
 from webhook_gateway.problem import Problem

@@ -8,8 +8,8 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 
 from db.transaction import reading
-from domain import job_view
-from domain.job_view import JobFilter, JobView
+from domain.inbox import job_view
+from domain.inbox.job_view import JobFilter, JobView
 from webhook_gateway import caller, job_answer, paging
 from webhook_gateway.gateway import here
 from webhook_gateway.problem import Problem

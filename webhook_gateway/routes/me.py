@@ -6,9 +6,9 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 
 from db.transaction import reading
-from domain.booking_view import bookings
-from domain.holding import holdings
-from domain.order_view import orders
+from domain.booking.view import bookings
+from domain.holding.holding import holdings
+from domain.holding.order_view import orders
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here
 from webhook_gateway.respond import respond

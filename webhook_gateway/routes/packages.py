@@ -7,9 +7,9 @@ from flask_openapi3.models.tag import Tag
 from sqlalchemy.orm import Session
 
 from db.transaction import reading
-from domain import calendar
-from domain.calendar import CalendarRow
-from domain.offer import offers, offers_for
+from domain.calendar import calendar
+from domain.calendar.calendar import CalendarRow
+from domain.catalog.offer import offers, offers_for
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here
 from webhook_gateway.problem import Problem

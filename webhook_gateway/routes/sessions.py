@@ -6,9 +6,9 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from db.transaction import reading, transaction
-from domain import calendar, class_session, roster
-from domain.calendar import CalendarRow
-from domain.class_session import NewSession
+from domain.calendar import calendar, class_session, roster
+from domain.calendar.calendar import CalendarRow
+from domain.calendar.class_session import NewSession
 from webhook_gateway import caller, paging, span
 from webhook_gateway.gateway import here
 from webhook_gateway.problem import Problem

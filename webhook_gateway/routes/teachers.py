@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 
 from db.transaction import reading, transaction
-from domain import teacher
+from domain.calendar import teacher
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here
 from webhook_gateway.respond import respond

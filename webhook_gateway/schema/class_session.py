@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from db.models import BookingStatus, PaymentType, SessionStatus
-from domain.catalog_fields import YEARS, Capacity, Minutes
+from domain.catalog.fields import YEARS, Capacity, Minutes
 from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Id
 from webhook_gateway.schema.calendar import CalendarSession

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from db.models import ServiceType
-from domain.calendar_entries import MAX_SEATS
-from domain.catalog_fields import Capacity, Code, CreditCost, Label, Minutes, Name
-from domain.group_class import SeatLine
+from domain.calendar.entries import MAX_SEATS
+from domain.calendar.group_class import SeatLine
+from domain.catalog.fields import Capacity, Code, CreditCost, Label, Minutes, Name
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page
 from webhook_gateway.schema.booking import Flag, Id

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import AliasPath, Field
 
 from db.models import ServiceType
-from domain.fit import Fit
-from domain.holding import FriendPassStatus
-from domain.package import PackageStatus
+from domain.booking.fit import Fit
+from domain.holding.holding import FriendPassStatus
+from domain.holding.package import PackageStatus
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Output, Page, PageQuery, optional
 

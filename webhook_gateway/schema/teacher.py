@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from domain.calendar_entries import MAX_HOURS
-from domain.catalog_fields import Clock, Code, Name, Tier, Weekday
-from domain.teacher import Hours
+from domain.calendar.entries import MAX_HOURS
+from domain.calendar.teacher import Hours
+from domain.catalog.fields import Clock, Code, Name, Tier, Weekday
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Flag

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from db.transaction import fetch
-from domain import audit
+from domain.audit import audit
 from tests.domain.booking.breaks import BREAKS_OF_BOOKINGS, PLACES
 from tests.timetable import Timetable
 from worker import clock

@@ -10,7 +10,7 @@ from freezegun.api import FrozenDateTimeFactory
 from psycopg.types.json import Jsonb
 
 from db.transaction import transaction
-from domain import job_retry
+from domain.inbox import job_retry
 from tests.domain.booking.world import refuse, soon, told
 from tests.timetable import Timetable
 from worker import clock

@@ -1,0 +1,1 @@
+"""Every rule that must hold, as a question to the database."""

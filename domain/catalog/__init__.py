@@ -1,0 +1,1 @@
+"""What is on sale: products, their lines and prices, and the document that says so."""

@@ -1,0 +1,141 @@
+"""A catalog as a document: organizations with their products and calendars."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from db.models import ServiceType, ValidityStart
+from domain.calendar.entries import ClassEntry, SessionEntry, TeacherEntry
+from domain.catalog import bundle
+from domain.catalog.fields import (
+    MAX_CREDITS,
+    MAX_PRICE,
+    Code,
+    Currency,
+    Days,
+    Minutes,
+    Money,
+    Name,
+    Part,
+    Sender,
+    Slug,
+    Tier,
+    Zone,
+    differ,
+)
+from domain.errors import InvalidCatalog
+
+# A year in minutes.
+MAX_WINDOW = 525_600
+
+
+class AllowanceEntry(Part):
+    """One line of a bundle."""
+
+    service_type: ServiceType
+    credits: Annotated[int, Field(le=MAX_CREDITS, strict=True)]
+    credit_unit_minutes: int
+    teacher_tier: Tier = 0
+    weight: Annotated[int, Field(gt=0, le=MAX_PRICE, strict=True)] | None = None
+
+
+class ScheduleLater(Part):
+    """The drafts that a purchase leaves: one per credit of the service type."""
+
+    service_type: ServiceType
+    minutes: Minutes
+    teacher_tier: Tier | None = None
+
+
+class ProductEntry(Part):
+    """A package on sale. `price` in minor units; the currency is the organization's unless named.
+
+    An All-Access pass pays for its services, as many sessions a local day as its limit; a session of a course
+    takes enrollments only.
+    """
+
+    code: Code
+    name: Name
+    price: Money
+    currency: Currency | None = None
+    validity_days: Days
+    validity_starts: ValidityStart = ValidityStart.PURCHASE
+    bundle_description: Name | None = None
+    allowances: tuple[AllowanceEntry, ...] = Field(default=(), max_length=20)
+    all_access_days: Days | None = None
+    all_access_services: tuple[Literal[ServiceType.GROUP, ServiceType.PRIVATE], ...] = Field(
+        default=(ServiceType.GROUP,), min_length=1, max_length=2
+    )
+    all_access_daily_limit: Annotated[int, Field(gt=0, le=24, strict=True)] = 1
+    friend_pass_days: Days | None = None
+    elite_badge: bool = False
+    schedule_later: ScheduleLater | None = None
+    stripe_product_id: Name | None = None
+    stripe_price_ids: tuple[Name, ...] = Field(default=(), max_length=100)
+    active: bool = True
+
+    @model_validator(mode="after")
+    def _sellable(self) -> ProductEntry:
+        """Refuse a product that would give nothing, or drafts without credits to pay for them."""
+        try:
+            bundle.check_lines(self.allowances)
+        except InvalidCatalog as error:
+            raise ValueError(str(error)) from error
+        if not self.allowances and self.all_access_days is None:
+            raise ValueError("gives nothing: name allowances or all_access_days")
+        later = self.schedule_later
+        if later and all(line.service_type is not later.service_type for line in self.allowances):
+            raise ValueError(f"schedule_later.service_type {later.service_type} has no allowance that would pay for it")
+        return self
+
+
+class OrganizationEntry(Part):
+    """A studio or a school. `credit_price` in minor units; the window is of elapsed time before a session."""
+
+    slug: Slug
+    name: Name
+    timezone: Zone
+    currency: Currency
+    credit_price: Money
+    cancellation_window_minutes: Annotated[int, Field(ge=0, le=MAX_WINDOW, strict=True)] = 1_440
+    stripe_account_id: Name | None = None
+    email_sender: Sender | None = None
+    products: tuple[ProductEntry, ...] = Field(default=(), max_length=1_000)
+    teachers: tuple[TeacherEntry, ...] = Field(default=(), max_length=1_000)
+    classes: tuple[ClassEntry, ...] = Field(default=(), max_length=1_000)
+    sessions: tuple[SessionEntry, ...] = Field(default=(), max_length=10_000)
+
+    @model_validator(mode="after")
+    def _codes_differ(self) -> OrganizationEntry:
+        for what in ("products", "teachers", "classes"):
+            differ(f"{what} with the same code", (entry.code for entry in getattr(self, what)))
+        return self
+
+
+class CatalogFile(Part):
+    """The whole document."""
+
+    organizations: tuple[OrganizationEntry, ...] = Field(min_length=1, max_length=100)
+
+    @model_validator(mode="after")
+    def _organizations_differ(self) -> CatalogFile:
+        for column in ("slug", "stripe_account_id"):
+            names = (name for entry in self.organizations if (name := getattr(entry, column)))
+            differ(f"organizations with the same {column}", names)
+        return self
+
+
+def check(document: object) -> CatalogFile:
+    """Return a document as a catalog.
+
+    Raises:
+        InvalidCatalog: a line for each field at fault, with where it stands.
+
+    """
+    try:
+        return CatalogFile.model_validate(document)
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['msg']}" for fault in error.errors())
+        raise InvalidCatalog("\n".join(lines)) from error

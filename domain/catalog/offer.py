@@ -1,0 +1,142 @@
+"""What an organization sells: its packages with their calculated prices, and which of them would pay for a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, selectinload
+
+from db.models import Organization, Product, ProductType, ServiceType
+from domain.booking.fit import Fit, cost, fits
+from domain.calendar.calendar import CalendarRow
+from domain.catalog import bundle
+from domain.listing import Part, oldest_first
+from domain.money import share
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLine:
+    """One line of a bundle."""
+
+    service_type: ServiceType
+    teacher_tier: int
+    credits: int
+    credit_unit_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """How a price compares with that of single credits; all None where there are no credits."""
+
+    base_price: int | None = None
+    discount_amount: int | None = None
+    discount_percentage: int | None = None
+    price_per_credit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A package on sale. Money in minor units of `currency`."""
+
+    id: int
+    code: str
+    name: str
+    bundle_description: str
+    allowances: tuple[OfferLine, ...]
+    price: int
+    currency: str
+    pricing: Pricing
+    active: bool
+    validity_days: int
+    all_access_days: int | None
+    friend_pass_days: int | None
+    elite_badge: bool
+    all_access_services: tuple[str, ...]
+    fit: Fit | None = None
+
+
+def offers(session: Session, organization_id: int, part: Part) -> list[Offer]:
+    """Return the packages that are on sale."""
+    return _read(session, oldest_first(_on_sale(organization_id), Product.id, part))
+
+
+def offers_for(session: Session, organization_id: int, wanted: CalendarRow, part: Part) -> list[Offer]:
+    """Return the packages on sale that would pay for a session, each with how it fits."""
+    behind = _on_sale(organization_id).where(Product.id > (part.after or 0)).order_by(Product.id)
+    judged = (replace(offer, fit=fit(offer, wanted)) for offer in _read(session, behind))
+    return list(islice((offer for offer in judged if offer.fit is not Fit.NO), part.limit))
+
+
+def fit(offer: Offer, wanted: CalendarRow) -> Fit:
+    """Return how a package fits a session: by a pass for its service, or by a line with enough credits."""
+    if wanted.service_type is ServiceType.COURSE:
+        return Fit.NO
+    if offer.all_access_days and wanted.service_type in offer.all_access_services:
+        return Fit.EXACT
+    found = {_line_fit(line, wanted) for line in offer.allowances}
+    return next((each for each in (Fit.EXACT, Fit.HIGHER) if each in found), Fit.NO)
+
+
+def _line_fit(line: OfferLine, wanted: CalendarRow) -> Fit:
+    if line.credits < cost(wanted.minutes, line.credit_unit_minutes, wanted.seat_cost):
+        return Fit.NO
+    return fits(line.service_type, line.teacher_tier, wanted.service_type, wanted.teacher_tier)
+
+
+def _on_sale(organization_id: int) -> Select[Any]:
+    return (
+        select(Product, Organization.credit_price)
+        .join(Organization, Organization.id == Product.organization_id)
+        .where(
+            Product.organization_id == organization_id,
+            Product.product_type == ProductType.PACKAGE,
+            Product.active,
+            Product.deleted_at.is_(None),
+        )
+        .options(selectinload(Product.allowances))
+    )
+
+
+def _read(session: Session, statement: Select[Any]) -> list[Offer]:
+    return [_offer(product, credit_price) for product, credit_price in session.execute(statement)]
+
+
+def pricing(price: int, total_credits: int, credit_price: int) -> Pricing:
+    """Compare a price with that of as many single credits."""
+    if not total_credits:
+        return Pricing()
+    base_price = total_credits * credit_price
+    discount = max(base_price - price, 0)
+    return Pricing(
+        base_price=base_price,
+        discount_amount=discount,
+        discount_percentage=share(100 * discount, base_price) if base_price else 0,
+        price_per_credit=share(price, total_credits),
+    )
+
+
+def _offer(product: Product, credit_price: int) -> Offer:
+    lines = tuple(
+        OfferLine(line.service_type, line.teacher_tier, line.credits, line.credit_unit_minutes)
+        for line in product.allowances
+    )
+    return Offer(
+        id=product.id,
+        code=product.code,
+        name=product.name,
+        bundle_description=product.bundle_description
+        or bundle.describe(lines, all_access_days=product.all_access_days),
+        allowances=lines,
+        price=product.price,
+        currency=product.currency,
+        pricing=pricing(product.price, sum(line.credits for line in lines), credit_price),
+        active=product.active,
+        validity_days=product.validity_days,
+        all_access_days=product.all_access_days,
+        friend_pass_days=product.friend_pass_days,
+        elite_badge=product.elite_badge,
+        all_access_services=tuple(product.all_access_services),
+    )

@@ -1,0 +1,1 @@
+"""What students hold, and what they bought."""

@@ -1,0 +1,1 @@
+"""The inboxes, for the people who look after them."""

@@ -1,0 +1,76 @@
+"""What a purchase receipt tells: what was paid, and what the student holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from db.models import OrderStatus
+from db.transaction import fetch
+from domain.mail.letter import Letter, sender
+from domain.mail.readable_time import last_day
+from domain.money import written
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptPackage:
+    """One package of the purchase; days are the organization's own."""
+
+    name: str
+    bundle_description: str
+    last_day: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(Letter):
+    """A purchase receipt."""
+
+    order_id: int
+    paid: str
+    packages: Sequence[ReceiptPackage]
+    drafts: int
+
+
+ORDER = """
+SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g.slug, g.timezone, s.name, s.email,
+       o.paid, o.currency, o.status,
+       (SELECT count(*) FROM bookings b WHERE b.order_id = o.id AND b.status = 'DRAFT') AS drafts
+  FROM notifications n
+  JOIN organizations g ON g.id = n.organization_id
+  JOIN orders o ON o.id = n.order_id
+  JOIN students s ON s.id = n.student_id
+ WHERE n.id = %(id)s
+"""
+PACKAGES = """
+SELECT name, bundle_description, expires_at FROM student_packages WHERE order_id = %(order)s ORDER BY line, unit
+"""
+
+
+def read_receipt(session: Session, notification_id: int) -> Receipt | None:
+    """Read what a receipt must say at the moment it leaves; None if all of it was refunded meanwhile."""
+    (order,) = fetch(session, ORDER, id=notification_id)
+    if order["status"] == OrderStatus.REFUNDED:
+        return None
+    packages = fetch(session, PACKAGES, order=order["order_id"])
+    return Receipt(
+        message_id=order["message_id"],
+        organization=order["organization"],
+        sender=sender(order["email_sender"], order["slug"]),
+        name=order["name"],
+        email=order["email"],
+        subject=f"{order['organization']}: {', '.join(package['name'] for package in packages)}",
+        order_id=order["order_id"],
+        paid=written(order["paid"], order["currency"]),
+        packages=[
+            ReceiptPackage(row["name"], row["bundle_description"], _last_day(row["expires_at"], order["timezone"]))
+            for row in packages
+        ],
+        drafts=order["drafts"],
+    )
+
+
+def _last_day(expires_at: datetime | None, timezone: str) -> str | None:
+    return last_day(expires_at, timezone) if expires_at else None

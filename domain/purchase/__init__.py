@@ -1,0 +1,1 @@
+"""Money in: what Stripe says, turned once into what students hold."""

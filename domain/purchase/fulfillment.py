@@ -1,0 +1,158 @@
+"""Turn what Stripe says into what students hold: each payment once, each batch whole or not at all.
+
+The journey of a batch: its facts are added to their payments (locked), what was bought is recognised,
+whose it is is found (students locked), `decide` says in plain Python what must be written, `write` does it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from domain.errors import DomainError, NotReady, UnknownProduct
+from domain.inbox.verdict import Done, Later, Parked, Verdict
+from domain.inbox.waiting import wake
+from domain.mail.unsent import retry_unsent
+from domain.purchase.buyer import complete_addresses, find_buyers
+from domain.purchase.grant import Sale, decide
+from domain.purchase.grant_rows import write
+from domain.purchase.holder import lock_holders, refresh_flags
+from domain.purchase.payment import CHECKOUT, Fact, Purchase, PurchaseFact
+from domain.purchase.products import Catalog, hold_still, read_catalog
+from domain.purchase.recognition import SaleLine, recognise
+from domain.purchase.standing import Key, Standing, record
+from domain.purchase.transfer import transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one event of one organization says."""
+
+    event_id: int
+    organization_id: int
+    facts: tuple[Fact, ...]
+
+
+Judgement = list[SaleLine] | DomainError | NotReady
+Judged = Mapping[Key, Judgement]
+
+
+def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int, Verdict]:
+    """Act on what events say; return what became of each, by its id."""
+    facts: dict[Key, list[Fact]] = defaultdict(list)
+    for each in told:
+        for fact in each.facts:
+            facts[each.organization_id, fact.key].append(fact)
+    standing = record(session, facts, at=at) if facts else {}
+    judged = _judge_all(session, {key: each for key, each in standing.items() if not each.fulfilled})
+    granted = _settle(session, standing, judged, at=at)
+    wake(session, granted + [key[1] for key, each in standing.items() if each.is_new], at=at)
+    return {each.event_id: _verdict(each, standing, judged) for each in told}
+
+
+def _judge_all(session: Session, open_payments: Mapping[Key, Standing]) -> Judged:
+    """Recognise what was bought; what was granted before is not judged by today's catalog.
+
+    Before a product is called unknown the catalog is held still and read again: whoever adds the
+    product either was seen, or finds the event parked and takes it up.
+    """
+    purchases = {key: each.purchase for key, each in open_payments.items()}
+    judged = _recognise_all(session, purchases)
+    unknown = {key for key, judgement in judged.items() if isinstance(judgement, UnknownProduct)}
+    if not unknown:
+        return judged
+    hold_still(session, {organization for organization, _ in unknown})
+    return judged | _recognise_all(session, {key: purchases[key] for key in unknown})
+
+
+def _recognise_all(session: Session, purchases: Mapping[Key, Purchase]) -> dict[Key, Judgement]:
+    if not purchases:
+        return {}
+    catalog = read_catalog(session, list(purchases.values()))
+    return {key: _judge(purchase, catalog) for key, purchase in purchases.items()}
+
+
+def _judge(purchase: Purchase, catalog: Catalog) -> Judgement:
+    try:
+        return recognise(purchase, catalog)
+    except (DomainError, NotReady) as refusal:
+        return refusal
+
+
+def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, *, at: datetime) -> list[str]:
+    """Write orders and what they grant, or what new facts change about them; return the payments that granted."""
+    concerned = {key: lines for key, each in standing.items() if (lines := _lines(each, judged.get(key))) is not None}
+    if not concerned:
+        return []
+    buyers = _buyers(session, [standing[key] for key in concerned], at=at)
+    sales = [Sale(standing[key], lines, buyers[key]) for key, lines in concerned.items()]
+    moved = transfer(session, sales)
+    holders = lock_holders(session, {*buyers.values(), *moved}, at=at)
+    told = {sale.student_id: sale.purchase for sale in sales if sale.purchase.email and sale.purchase.external_id}
+    complete_addresses(session, {student: told[student] for student in told if not holders[student].has_email})
+    decision = decide(sales, holders, at=at)
+    write(session, decision, at=at)
+    retry_unsent(session, list(holders), at=at)
+    refresh_flags(session, moved | {sale.student_id for sale in sales if sale.touches_flags}, at=at)
+    granted = {grant.payment_id for grant in decision.grants}
+    return [sale.purchase.key for sale in sales if sale.standing.payment_id in granted]
+
+
+def _lines(standing: Standing, judgement: Judgement | None) -> list[SaleLine] | None:
+    """Return what a payment is about to buy, nothing for one that bought it before; None if no order is concerned."""
+    if standing.fulfilled:
+        return [] if standing.is_changed else None
+    return judgement if isinstance(judgement, list) and judgement and standing.purchase.begun else None
+
+
+def _buyers(session: Session, concerned: Sequence[Standing], *, at: datetime) -> dict[Key, int]:
+    """Return whose each purchase is; one that names nobody stays with whom it was given to for certain."""
+    kept = {_key(each): each.order.student_id for each in concerned if each.order and each.order_stays}
+    others = [each.purchase for each in concerned if _key(each) not in kept]
+    return kept | (find_buyers(session, others, at=at) if others else {})
+
+
+def _key(standing: Standing) -> Key:
+    return standing.purchase.organization_id, standing.purchase.key
+
+
+def _verdict(told: Told, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
+    """Return the first thing that stands in the way of an event, or that it is done."""
+    verdicts = (_of_fact(fact, (told.organization_id, fact.key), standing, judged) for fact in told.facts)
+    return next((verdict for verdict in verdicts if not isinstance(verdict, Done)), Done())
+
+
+def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
+    if key not in standing:
+        return Later("unknown_payment", f"payment {fact.key} was not seen yet", f"payment:{fact.key}")
+    if not isinstance(fact, PurchaseFact):
+        return Done()
+    if standing[key].fulfilled:
+        return _after_fulfilment(fact, standing[key])
+    refusal = judged[key]
+    if isinstance(refusal, list) or not standing[key].purchase.begun:
+        return Done()
+    expected = fact.teller == CHECKOUT or fact.names_something
+    return _refused(refusal, fact) if expected else Done()
+
+
+def _after_fulfilment(fact: PurchaseFact, standing: Standing) -> Verdict:
+    """Accept what comes after the package, unless it names another product: then somebody was sold the wrong one."""
+    if fact.product_code and standing.is_changed and standing.purchase.is_contradictory:
+        return Parked(
+            "contradictory_purchase",
+            f"the Checkout and the PaymentIntent of {fact.key} name different products: see which one was paid for",
+        )
+    return Done()
+
+
+def _refused(refusal: DomainError | NotReady, fact: PurchaseFact) -> Verdict:
+    if isinstance(refusal, NotReady):
+        return Later(refusal.code, str(refusal), f"payment:{fact.key}")
+    # Named by its other event later on, the payment brings this one back.
+    waits_for = f"product:{refusal.name}" if isinstance(refusal, UnknownProduct) else f"payment:{fact.key}"
+    return Parked(refusal.code, str(refusal), waits_for)

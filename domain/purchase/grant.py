@@ -1,0 +1,187 @@
+"""What a sale grants, decided in plain Python: no database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from db.models import ProductType, ServiceType, ValidityStart
+from domain.catalog.bundle import describe
+from domain.money import share
+from domain.purchase.holder import Holder
+from domain.purchase.payment import Purchase
+from domain.purchase.products import Allowance, CatalogProduct
+from domain.purchase.recognition import SaleLine
+from domain.purchase.standing import Standing
+from domain.validity import end_of_days
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A payment, what it bought, and whose it is."""
+
+    standing: Standing
+    lines: list[SaleLine]
+    student_id: int
+
+    @property
+    def purchase(self) -> Purchase:
+        """What Stripe says of it."""
+        return self.standing.purchase
+
+    @property
+    def touches_flags(self) -> bool:
+        """Whether a flag of the student may change by it."""
+        return self.standing.fulfilled or any(
+            line.product.elite_badge or line.product.all_access_days for line in self.lines
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A session that was paid for and has no time yet."""
+
+    service_type: ServiceType
+    minutes: int
+    teacher_tier: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One unit of a product for one student: the package's row, its allowances, its drafts by allowance."""
+
+    payment_id: int
+    order_id: int | None
+    holder: Holder
+    sequence: int
+    package: Row
+    allowances: tuple[Allowance, ...]
+    draft: Draft | None
+
+
+@dataclass(slots=True)
+class Decision:
+    """All that must be written."""
+
+    new_orders: list[Row] = field(default_factory=list)
+    begun_orders: list[Row] = field(default_factory=list)
+    changed_orders: list[Row] = field(default_factory=list)
+    grants: list[Grant] = field(default_factory=list)
+
+
+def decide(sales: Sequence[Sale], holders: Mapping[int, Holder], *, at: datetime) -> Decision:
+    """Say what sales grant at an instant: an order each, and once they are paid a package per unit."""
+    decision = Decision()
+    standing = dict(holders)
+    for sale in sales:
+        order = sale.standing.order
+        if order is None:
+            names = {"payment_id": sale.standing.payment_id, "student_id": sale.student_id, "created_at": at}
+            decision.new_orders.append(names | _order(sale))
+        elif not order.fulfilled:
+            decision.begun_orders.append({"id": order.id} | _order(sale))
+        elif (order.status, order.paid) != (sale.purchase.order_status, sale.purchase.received):
+            decision.changed_orders.append({"id": order.id} | _money(sale.purchase, order.list_price, order.sessions))
+        if sale.purchase.paid and not sale.standing.fulfilled:
+            decision.grants += _grants(sale, standing, at=at)
+    return decision
+
+
+def _order(sale: Sale) -> Row:
+    """Return the columns of an order that follow from its payment and what it bought."""
+    products = [line.product for line in sale.lines]
+    list_price = sum(line.product.price * line.quantity for line in sale.lines)
+    sessions = sum(line.product.sessions * line.quantity for line in sale.lines)
+    course = any(product.product_type is ProductType.COURSE for product in products)
+    return {
+        "organization_id": sale.purchase.organization_id,
+        "product_id": products[0].id if len({product.id for product in products}) == 1 else None,
+        "order_type": (ProductType.COURSE if course else ProductType.PACKAGE).value,
+        "list_price": list_price,
+        "currency": sale.purchase.currency,
+    } | _money(sale.purchase, list_price, sessions)
+
+
+def _money(purchase: Purchase, list_price: int, sessions: int) -> Row:
+    """Return the columns that follow the payment, also after its packages were granted."""
+    return {
+        "status": purchase.order_status.value,
+        "paid": purchase.received,
+        "price_mismatch": purchase.paid and purchase.received < list_price,
+        "package_metadata": {
+            "total_sessions": sessions,
+            "session_value_cents": share(purchase.received, sessions) if sessions else None,
+        },
+    }
+
+
+def _grants(sale: Sale, holders: dict[int, Holder], *, at: datetime) -> list[Grant]:
+    """Return one grant per unit sold; a pass starts when the student's last one ends."""
+    units = [(number, unit) for number, line in enumerate(sale.lines) for unit in range(line.quantity)]
+    grants = []
+    for number, unit in units:
+        product, holder = sale.lines[number].product, holders[sale.student_id]
+        package = _package(product, holder, at=at) | {"line": number, "unit": unit}
+        grant = Grant(
+            payment_id=sale.standing.payment_id,
+            order_id=sale.standing.order.id if sale.standing.order else None,
+            holder=holder,
+            sequence=holder.event_sequence + 1,
+            package=package,
+            allowances=product.allowances,
+            draft=_draft(product),
+        )
+        until = package["all_access_expires_at"] or holder.all_access_until
+        holders[holder.id] = replace(holder, event_sequence=grant.sequence, all_access_until=until)
+        grants.append(grant)
+    return grants
+
+
+def _package(product: CatalogProduct, holder: Holder, *, at: datetime) -> Row:
+    """Return the package as sold: what the catalog says today, with its dates."""
+    starts_at, expires_at = _validity(product, at=at)
+    pass_starts, pass_ends = _all_access(product, holder, at=at)
+    friend_days = product.friend_pass_days
+    return {
+        "organization_id": product.organization_id,
+        "student_id": holder.id,
+        "product_id": product.id,
+        "product_code": product.code,
+        "name": product.name,
+        "bundle_description": product.bundle_description
+        or describe(product.allowances, all_access_days=product.all_access_days),
+        "validity_days": product.validity_days,
+        "validity_starts": product.validity_starts.value,
+        "purchased_at": at,
+        "starts_at": pass_starts or starts_at,
+        "expires_at": pass_ends or expires_at,
+        "all_access_starts_at": pass_starts,
+        "all_access_expires_at": pass_ends,
+        "all_access_services": product.all_access_services,
+        "all_access_daily_limit": product.all_access_daily_limit,
+        "friend_pass_expires_at": end_of_days(at, friend_days, product.timezone) if friend_days else None,
+        "elite_badge": product.elite_badge,
+    }
+
+
+def _validity(product: CatalogProduct, *, at: datetime) -> tuple[datetime | None, datetime | None]:
+    if product.validity_starts is ValidityStart.FIRST_USE:
+        return None, None
+    return at, end_of_days(at, product.validity_days, product.timezone)
+
+
+def _all_access(product: CatalogProduct, holder: Holder, *, at: datetime) -> tuple[datetime | None, datetime | None]:
+    if not product.all_access_days:
+        return None, None
+    starts_at = max(at, holder.all_access_until or at)
+    return starts_at, end_of_days(starts_at, product.all_access_days, product.timezone)
+
+
+def _draft(product: CatalogProduct) -> Draft | None:
+    if product.draft_service_type is None or product.draft_minutes is None:
+        return None
+    return Draft(product.draft_service_type, product.draft_minutes, product.draft_teacher_tier)

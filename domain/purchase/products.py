@@ -1,0 +1,130 @@
+"""The products that purchases name, found by code, Stripe price or Stripe product."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db.models import ProductType, ServiceType, ValidityStart
+from db.transaction import fetch
+from domain.purchase.payment import Purchase
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One line of a product: credits of one kind."""
+
+    position: int
+    service_type: ServiceType
+    teacher_tier: int
+    credits: int
+    credit_unit_minutes: int
+    weight: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogProduct:
+    """A product as fulfilment needs it, with its organization's time zone. Money in minor units."""
+
+    id: int
+    organization_id: int
+    timezone: str
+    code: str
+    name: str
+    product_type: ProductType
+    price: int
+    currency: str
+    validity_days: int
+    validity_starts: ValidityStart
+    bundle_description: str | None
+    all_access_days: int | None
+    all_access_services: list[str]
+    all_access_daily_limit: int
+    friend_pass_days: int | None
+    elite_badge: bool
+    draft_service_type: ServiceType | None
+    draft_minutes: int | None
+    draft_teacher_tier: int | None
+    allowances: tuple[Allowance, ...]
+
+    @property
+    def sessions(self) -> int:
+        """How many credits one unit of it holds."""
+        return sum(allowance.credits for allowance in self.allowances)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Products by each of the names a purchase may use for them, always within one organization."""
+
+    by_code: dict[tuple[int, str], CatalogProduct]
+    by_price: dict[tuple[int, str], CatalogProduct]
+    by_stripe_product: dict[tuple[int, str], CatalogProduct]
+
+
+# Deleted products count too: what was paid before the shelf was cleared is still owed.
+NAMED = """
+SELECT p.id, p.organization_id, o.timezone, p.code, p.name, p.product_type, p.price, p.currency,
+       p.validity_days, p.validity_starts, p.bundle_description, p.all_access_days, p.all_access_services,
+       p.all_access_daily_limit, p.friend_pass_days, p.elite_badge, p.draft_service_type, p.draft_minutes,
+       p.draft_teacher_tier, p.stripe_product_id,
+       (SELECT array_agg(stripe_price_id) FROM stripe_prices WHERE product_id = p.id) AS price_ids,
+       (SELECT jsonb_agg(jsonb_build_array(position, service_type, teacher_tier, credits,
+                                           credit_unit_minutes, weight) ORDER BY position)
+          FROM package_allowances WHERE product_id = p.id) AS lines
+  FROM products p JOIN organizations o ON o.id = p.organization_id
+ WHERE p.organization_id = ANY(%(organizations)s)
+   AND (p.code = ANY(%(codes)s) OR p.stripe_product_id = ANY(%(products)s)
+        OR p.id IN (SELECT product_id FROM stripe_prices
+                     WHERE organization_id = ANY(%(organizations)s) AND stripe_price_id = ANY(%(prices)s)))
+"""
+
+
+# Whoever applies a catalog holds its organization until it is committed.
+HOLD_STILL = "SELECT 1 FROM organizations WHERE id = ANY(%(ids)s) ORDER BY id FOR SHARE"
+
+
+def hold_still(session: Session, organizations: Collection[int]) -> None:
+    """Wait until nobody changes the catalog of organizations, and let nobody begin."""
+    fetch(session, HOLD_STILL, ids=list(organizations))
+
+
+def read_catalog(session: Session, purchases: Sequence[Purchase]) -> Catalog:
+    """Read the products that purchases may name, with one statement."""
+    prices = _named(p.price_id for p in purchases) | {line.price_id for p in purchases for line in p.lines}
+    rows = fetch(
+        session,
+        NAMED,
+        organizations=list({p.organization_id for p in purchases}),
+        codes=list(_named(p.product_code for p in purchases)),
+        products=list(_named(p.product_id for p in purchases)),
+        prices=list(prices),
+    )
+    catalog = Catalog({}, {}, {})
+    for row in rows:
+        _add(catalog, row)
+    return catalog
+
+
+def _named(names: Iterable[str | None]) -> set[str]:
+    return {name for name in names if name}
+
+
+def _add(catalog: Catalog, row: dict[str, Any]) -> None:
+    stripe_product, prices, lines = row.pop("stripe_product_id"), row.pop("price_ids"), row.pop("lines")
+    product = CatalogProduct(
+        **row
+        | {
+            "product_type": ProductType(row["product_type"]),
+            "validity_starts": ValidityStart(row["validity_starts"]),
+            "draft_service_type": ServiceType(row["draft_service_type"]) if row["draft_service_type"] else None,
+            "allowances": tuple(Allowance(line[0], ServiceType(line[1]), *line[2:]) for line in lines or ()),
+        }
+    )
+    catalog.by_code[product.organization_id, product.code] = product
+    catalog.by_price.update({(product.organization_id, price): product for price in prices or ()})
+    if stripe_product:
+        catalog.by_stripe_product[product.organization_id, stripe_product] = product

@@ -1,0 +1,145 @@
+"""What the database knows of payments: locked, so that nothing about them can change under a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from db.bulk import insert, update
+from db.models import Payment
+from db.transaction import fetch
+from domain.purchase.payment import Fact, Purchase, PurchaseFact, merge
+
+Key = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingOrder:
+    """The order that a payment pays, as it was written; `fulfilled` where its packages stand."""
+
+    id: int
+    student_id: int
+    external_id: str | None
+    status: str
+    paid: int
+    list_price: int
+    sessions: int
+    fulfilled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One payment with all that Stripe said of it by now, and the order that it paid, if there is one."""
+
+    purchase: Purchase
+    payment_id: int
+    is_new: bool
+    is_changed: bool
+    order: StandingOrder | None = None
+
+    @property
+    def order_stays(self) -> bool:
+        """Whether its order stays with its student: it names nobody, and nothing in it could find them better.
+
+        A guest who was adopted meanwhile is no guest any more, and would not be found by e-mail.
+        """
+        if self.order is None or self.purchase.external_id:
+            return False
+        return bool(self.order.external_id) or not (self.purchase.email or self.purchase.customer)
+
+    @property
+    def fulfilled(self) -> bool:
+        """Whether what was bought was granted."""
+        return self.order is not None and self.order.fulfilled
+
+
+KNOWN = """
+SELECT p.id AS payment_id, p.organization_id, p.stripe_key, p.facts
+  FROM payments p
+ WHERE p.organization_id = ANY(%(organizations)s) AND p.stripe_key = ANY(%(keys)s)
+ ORDER BY p.stripe_key FOR NO KEY UPDATE
+"""
+
+# The key of a student stays while we look: nobody adopts a guest meanwhile.
+ORDERED = """
+SELECT o.payment_id, o.id, o.student_id, s.external_id, o.status, o.paid, o.list_price,
+       (o.package_metadata ->> 'total_sessions')::bigint AS sessions,
+       EXISTS (SELECT 1 FROM student_packages WHERE order_id = o.id) AS fulfilled
+  FROM orders o JOIN students s ON s.id = o.student_id
+ WHERE o.payment_id = ANY(%(payments)s) ORDER BY s.id FOR KEY SHARE OF s
+"""
+
+
+def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetime) -> dict[Key, Standing]:
+    """Add facts to their payments, and return where each payment stands now.
+
+    A payment begins with a purchase; facts of an unknown payment that are no purchase (a refund
+    that came first) leave nothing, and their key is not in the answer. New payments are inserted in
+    the order of their keys, then those that stood already are locked in that order: whoever comes
+    second waits, and finds what the first one did.
+    """
+    new = {key: Purchase(*key, merge({}, said)) for key, said in sorted(facts.items(), key=lambda item: item[0][::-1])}
+    begun = {key: purchase for key, purchase in new.items() if any(isinstance(f, PurchaseFact) for f in facts[key])}
+    rows = insert(
+        session,
+        Payment,
+        [_row(p, at) for p in begun.values()],
+        conflict="(organization_id, stripe_key) DO NOTHING",
+        returning="id, organization_id, stripe_key",
+    )
+    standing = {
+        (row["organization_id"], row["stripe_key"]): Standing(
+            begun[row["organization_id"], row["stripe_key"]], row["id"], is_new=True, is_changed=True
+        )
+        for row in rows
+    }
+    return standing | _continue(session, {key: facts[key] for key in facts if key not in standing})
+
+
+def _row(purchase: Purchase, at: datetime) -> dict[str, object]:
+    names = {"organization_id": purchase.organization_id, "stripe_key": purchase.key, "received_at": at}
+    return names | _told(purchase)
+
+
+def _told(purchase: Purchase) -> dict[str, object]:
+    """Return the columns that follow from the set of facts."""
+    return {
+        "status": purchase.status.value,
+        "facts": purchase.facts,
+        "amount_received": purchase.received,
+        "currency": purchase.currency,
+        "amount_refunded": purchase.refunded,
+        "dispute_status": purchase.dispute,
+        "stripe_customer_id": purchase.customer,
+    }
+
+
+def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]]) -> dict[Key, Standing]:
+    """Lock the payments that stood already, and add to them what is new."""
+    if not facts:
+        return {}
+    organizations, keys = (list(set(column)) for column in zip(*facts, strict=True))
+    rows = [row for row in fetch(session, KNOWN, organizations=organizations, keys=keys) if _key(row) in facts]
+    ordered = fetch(session, ORDERED, payments=[row["payment_id"] for row in rows])
+    orders = {row.pop("payment_id"): StandingOrder(**row) for row in ordered}
+    standing = {}
+    for row in rows:
+        key = _key(row)
+        purchase = Purchase(*key, merge(row["facts"], facts[key]))
+        standing[key] = Standing(
+            purchase,
+            row["payment_id"],
+            is_new=False,
+            is_changed=purchase.facts != row["facts"],
+            order=orders.get(row["payment_id"]),
+        )
+    changed = [each for each in standing.values() if each.is_changed]
+    update(session, Payment, [{"id": each.payment_id} | _told(each.purchase) for each in changed])
+    return standing
+
+
+def _key(row: Mapping[str, object]) -> Key:
+    return row["organization_id"], row["stripe_key"]  # type: ignore[return-value]

@@ -1,0 +1,66 @@
+"""Each invariant, broken by hand, is named by the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from domain.audit.audit import rules
+from tests.domain.booking.breaks import BREAKS_OF_BOOKINGS
+from tests.stripe_objects import checkout
+from tests.studio import Studio
+
+USE = "INSERT INTO package_uses (organization_id, allowance_id, kind, credits, created_at) SELECT organization_id, id,"
+
+BREAKS: dict[str, Sequence[str]] = {
+    "ledger.not_negative": [f"{USE} 'SPEND', 6, now() FROM student_package_allowances WHERE credits = 5"],
+    "payment.one_order": [
+        "UPDATE orders SET package_metadata = jsonb_set(package_metadata, '{total_sessions}', '7') WHERE id = 1"
+    ],
+    "payment.unpaid_grants_nothing": ["UPDATE orders SET status = 'PENDING', paid = 0 WHERE id = 1"],
+    "payment.order_agrees": ["UPDATE orders SET paid = paid - 1 WHERE id = 1"],
+    "package.one_per_unit": [
+        "INSERT INTO students (organization_id, external_id, created_at) VALUES (1, 'thief', now())",
+        "UPDATE student_packages SET student_id = (SELECT max(id) FROM students) WHERE id = 1",
+    ],
+    "drafts.are_credits": ["UPDATE bookings SET status = 'CANCELLED' WHERE id = 1"],
+    "organization.apart": [
+        """UPDATE student_packages k
+              SET product_id = (SELECT max(id) FROM products d WHERE d.organization_id <> k.organization_id)
+            WHERE id = 1"""
+    ],
+    "outbox.receipt": ["DELETE FROM notifications WHERE id = 1"],
+    "outbox.fulfilled": ["UPDATE domain_events SET type = 'package.revoked' WHERE id = 1"],
+    "outbox.sequence": ["UPDATE students SET event_sequence = 9 WHERE id = 1"],
+    "inbox.alive": [
+        """UPDATE stripe_events SET status = 'RECEIVED', finished_at = NULL, due_at = now() - interval '1 hour'
+            WHERE id = 1"""
+    ],
+    "payment.follows_facts": ["UPDATE payments SET amount_refunded = 1 WHERE id = 1"],
+}
+
+
+@pytest.fixture
+def busy(studio: Studio) -> Studio:
+    studio.deliver(
+        checkout(payment="pi_1"),
+        checkout("WELLNESS-3", payment="pi_2", org="thrive", amount=50_000, currency="usd"),
+    )
+    return studio
+
+
+def test_every_invariant_is_broken_here() -> None:
+    assert {rule.name for rule in rules()} == BREAKS.keys() | BREAKS_OF_BOOKINGS.keys()
+
+
+def test_a_studio_as_it_should_be_violates_nothing(busy: Studio) -> None:
+    assert busy.audit() == []
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_is_broken_is_named(busy: Studio, name: str) -> None:
+    for statement in BREAKS[name]:
+        busy.rows(statement)
+
+    assert name in {violation.split(":")[0] for violation in busy.audit()}
