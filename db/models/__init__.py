@@ -3,11 +3,12 @@
 from db.models.base import Base, DeliveryStatus
 from db.models.booking import ACTIVE, AllAccessDailyUsage, Booking, BookingStatus, BookingType, PaymentType
 from db.models.class_session import ClassSession, GroupClass, Seat, SessionStatus
+from db.models.coupon import UNLIMITED, Coupon, CouponProduct, CouponType, CouponUse, CouponUseStatus, DiscountType
 from db.models.inbox import EventStatus, Job, JobStatus, StripeEvent
 from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentStatus
 from db.models.organization import Organization
 from db.models.outbox import DomainEvent, Notification
-from db.models.package import PackageUse, StudentPackage, StudentPackageAllowance, UseKind
+from db.models.package import PackageUse, RedemptionType, StudentPackage, StudentPackageAllowance, UseKind
 from db.models.periodic_run import Drain, PeriodicRun
 from db.models.product import (
     CREDIT_UNITS,
@@ -20,17 +21,25 @@ from db.models.product import (
 )
 from db.models.student import StripeCustomer, Student
 from db.models.teacher import Teacher, TeacherAvailability
+from db.models.waitlist import WaitlistEntry, WaitlistStatus
 
 __all__ = [
     "ACTIVE",
     "CREDIT_UNITS",
+    "UNLIMITED",
     "AllAccessDailyUsage",
     "Base",
     "Booking",
     "BookingStatus",
     "BookingType",
     "ClassSession",
+    "Coupon",
+    "CouponProduct",
+    "CouponType",
+    "CouponUse",
+    "CouponUseStatus",
     "DeliveryStatus",
+    "DiscountType",
     "DisputeStatus",
     "DomainEvent",
     "Drain",
@@ -50,6 +59,7 @@ __all__ = [
     "PeriodicRun",
     "Product",
     "ProductType",
+    "RedemptionType",
     "Seat",
     "ServiceType",
     "SessionStatus",
@@ -63,4 +73,6 @@ __all__ = [
     "TeacherAvailability",
     "UseKind",
     "ValidityStart",
+    "WaitlistEntry",
+    "WaitlistStatus",
 ]

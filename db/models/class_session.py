@@ -78,6 +78,8 @@ class ClassSession(Base):
 
     Unique (class, `start_at`) of what takes place: a calendar that is applied twice is the same. Excluded:
     a teacher in two places at once. Unique (id, `capacity`): what the places of bookings refer to.
+    One that is `arranged` was made for one student, and goes with their booking. `completed_at` says that whoever was
+    not marked by then counts as having come.
     """
 
     __tablename__ = "class_sessions"
@@ -94,6 +96,12 @@ class ClassSession(Base):
             postgresql_where=text("status = 'SCHEDULED'"),
         ),
         Index("ix_class_sessions_calendar", "organization_id", "start_at", "id"),
+        Index(
+            "ix_class_sessions_open",
+            "end_at",
+            "id",
+            postgresql_where=text("status = 'SCHEDULED' AND completed_at IS NULL"),
+        ),
         never_at_once(
             "ex_class_sessions_teacher", "teacher_id", where="status = 'SCHEDULED' AND teacher_id IS NOT NULL"
         ),
@@ -110,4 +118,7 @@ class ClassSession(Base):
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
     capacity: Mapped[int]
+    arranged: Mapped[bool] = mapped_column(server_default="false")
+    cancel_reason: Mapped[str | None]
     created_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]

@@ -14,7 +14,8 @@ class Organization(Base):
     """One studio or school; every row of business data belongs to one.
 
     Unique `slug`: it names the organization in URLs and tokens. Unique `stripe_account_id`: an event
-    of a connected account belongs to one organization at most.
+    of a connected account belongs to one organization at most. Policies are in minutes: before
+    a session's start, or after its end.
     """
 
     __tablename__ = "organizations"
@@ -23,6 +24,8 @@ class Organization(Base):
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         not_negative("credit_price"),
         not_negative("cancellation_window_minutes"),
+        not_negative("waitlist_cutoff_minutes"),
+        not_negative("completion_delay_minutes"),
     )
 
     id: Mapped[int] = identity()
@@ -32,6 +35,8 @@ class Organization(Base):
     currency: Mapped[str]
     credit_price: Mapped[int]
     cancellation_window_minutes: Mapped[int] = mapped_column(server_default="1440")
+    waitlist_cutoff_minutes: Mapped[int] = mapped_column(server_default="120")
+    completion_delay_minutes: Mapped[int] = mapped_column(server_default="240")
     stripe_account_id: Mapped[str | None] = mapped_column(unique=True)
     email_sender: Mapped[str | None]
     created_at: Mapped[datetime]

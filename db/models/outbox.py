@@ -43,6 +43,7 @@ class Notification(OutboxMixin, Base):
     dedupe_key: Mapped[str]
     order_id: Mapped[int | None] = reference("orders", nullable=True)
     booking_id: Mapped[int | None] = reference("bookings", nullable=True)
+    waitlist_entry_id: Mapped[int | None] = reference("waitlist_entries", nullable=True)
     status: Mapped[DeliveryStatus] = mapped_column(choice(DeliveryStatus, "status_known"), server_default="PENDING")
 
 

@@ -23,20 +23,33 @@ class UseKind(StrEnum):
     ADJUST = "ADJUST"
 
 
+class RedemptionType(StrEnum):
+    """How a package came to its student: as it is on sale, or by what kind of coupon."""
+
+    PACKAGE_DIRECT = "PACKAGE_DIRECT"
+    COUPON_PACKAGE = "COUPON_PACKAGE"
+    COUPON_DISCOUNT = "COUPON_DISCOUNT"
+    COUPON_BONUS = "COUPON_BONUS"
+
+
 class StudentPackage(Base):
     """A package as it was sold, whatever became of the product since.
 
     Unique (order, line, unit): each unit bought is one package, once. The status is derived, see
     `domain.holding.package.status`. `expires_at` is the exclusive instant of a local midnight; null until the first
-    use where the validity starts there.
+    use where the validity starts there. `extended_until` is an end that the
+    studio gave it, later than its days would.
     """
 
     __tablename__ = "student_packages"
     __table_args__ = (
         UniqueConstraint("order_id", "line", "unit"),
         Index("ix_student_packages_student", "student_id", "id"),
+        Index("ix_student_packages_list", "organization_id", "id"),
         owned(),
         same_owner("orders", "order_id"),
+        same_owner("coupons", "coupon_id"),
+        CheckConstraint("(redemption_type = 'PACKAGE_DIRECT') = (coupon_id IS NULL)", name="coupon_follows_type"),
         CheckConstraint("(all_access_starts_at IS NULL) = (all_access_expires_at IS NULL)", name="all_access_whole"),
         CheckConstraint("all_access_starts_at < all_access_expires_at", name="all_access_window"),
         CheckConstraint("starts_at < expires_at", name="validity_window"),
@@ -64,6 +77,13 @@ class StudentPackage(Base):
     all_access_daily_limit: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     friend_pass_expires_at: Mapped[datetime | None]
     elite_badge: Mapped[bool] = mapped_column(server_default="false")
+    extended_until: Mapped[datetime | None]
+    redemption_type: Mapped[RedemptionType] = mapped_column(
+        choice(RedemptionType, "redemption_type_known"), server_default="PACKAGE_DIRECT"
+    )
+    coupon_id: Mapped[int | None]
+    notes: Mapped[str | None]
+    redeemed_by: Mapped[str | None]
 
     order: Mapped[Order] = relationship()
     allowances: Mapped[list[StudentPackageAllowance]] = relationship(order_by="StudentPackageAllowance.position")
@@ -97,7 +117,7 @@ class PackageUse(Base):
     """One line of the ledger, append-only; positive credits are used up, negative ones come back.
 
     The sign follows from the kind, and the database insists on it. The covering index answers a
-    balance without touching the table.
+    balance without touching the table. What staff adjust has its `reason` and who did it, as in a job's `caller`.
     """
 
     __tablename__ = "package_uses"
@@ -107,6 +127,7 @@ class PackageUse(Base):
             " WHEN 'RETURN' THEN credits < 0 WHEN 'BONUS' THEN credits < 0 ELSE credits <> 0 END",
             name="sign_follows_kind",
         ),
+        CheckConstraint("kind <> 'ADJUST' OR (reason IS NOT NULL AND actor IS NOT NULL)", name="adjustment_has_reason"),
         Index("ix_package_uses_balance", "allowance_id", postgresql_include=["credits"]),
     )
 
@@ -117,4 +138,5 @@ class PackageUse(Base):
     credits: Mapped[int]
     booking_id: Mapped[int | None] = reference("bookings", index=True, nullable=True)
     reason: Mapped[str | None]
+    actor: Mapped[str | None]
     created_at: Mapped[datetime]

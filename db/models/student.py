@@ -17,11 +17,16 @@ class Student(Base):
     a foreign key which looks for a student by id and organization cannot take this index for its own. A student without
     one is known by e-mail only, and there the e-mail is unique, so that two purchases made at the
     same moment cannot create the same guest twice; students with an id may share an e-mail.
+    `merged_into` is the student who took over what this one held, and whom this one's names mean since.
     `event_sequence` numbers the student's domain events; the flags are kept by fulfilment and tasks.
     """
 
     __tablename__ = "students"
-    __table_args__ = (UniqueConstraint("external_id", "organization_id"), owned())
+    __table_args__ = (
+        UniqueConstraint("external_id", "organization_id"),
+        owned(),
+        same_owner("students", "merged_into"),
+    )
 
     id: Mapped[int] = identity()
     organization_id: Mapped[int] = reference("organizations")
@@ -32,6 +37,7 @@ class Student(Base):
     has_all_access: Mapped[bool] = mapped_column(server_default="false")
     all_access_expires_at: Mapped[datetime | None]
     event_sequence: Mapped[int] = mapped_column(server_default="0")
+    merged_into: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
