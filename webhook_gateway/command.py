@@ -12,7 +12,7 @@ from db.models import JobStatus
 from webhook_gateway import caller, idempotency, job_answer, preference
 from webhook_gateway.gateway import Gateway, here, hint
 from webhook_gateway.job_link import Busy
-from webhook_gateway.job_store import NewJob, Outcome
+from webhook_gateway.job_store import NewJob, Outcome, Subject
 from webhook_gateway.problem import Problem
 from webhook_gateway.token import Role
 from webhook_gateway.waiting import CannotWait, outcome_within
@@ -27,12 +27,12 @@ LATER = {"Retry-After": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a caller wants done: for a student, or with a booking of that student's, or of anybody's if None."""
+    """What a caller wants done: for a student, or with something of that student's, or of anybody's if None."""
 
     kind: str
     request: Mapping[str, Any]
     student: str | None
-    booking_id: int | None = None
+    about: tuple[Subject, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _new_job(gateway: Gateway, command: Command) -> NewJob:
         caller=f"{claims.role.upper()} {claims.sub}",
         kind=command.kind,
         request=command.request,
-        booking_id=command.booking_id,
+        about=command.about,
         key=key,
         fingerprint=idempotency.fingerprint(request) if key else None,
     )
@@ -105,8 +105,8 @@ def _same(job: NewJob, fingerprint: str, outcome: Outcome) -> Outcome:
 def _introduce(job: NewJob) -> None:
     """Have the caller's own student created on first use; nobody else and nothing else appears by being named."""
     claims = caller.claims()
-    if job.booking_id is not None:
-        raise Problem("not_found", "There is no booking of this id that you may see.")
+    if job.about is not None:
+        raise Problem("not_found", f"There is no {job.about[0].name.lower()} of this id that you may see.")
     if job.student != claims.sub or claims.role is not Role.STUDENT:
         raise Problem("not_found", "There is no student of this id in your organization.")
     caller.welcome(job.organization_id, claims)

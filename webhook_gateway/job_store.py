@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -18,25 +19,44 @@ READ = {"patience": 0.3, "seconds": 0.7}
 
 INSERT = """
 INSERT INTO jobs (organization_id, student_id, caller, kind, request, idempotency_key, fingerprint, due_at, received_at)
-SELECT {source}.organization_id, {student_id}, %(caller)s, %(kind)s, %(request)s::jsonb,
+SELECT {organization_id}, {student_id}, %(caller)s, %(kind)s, %(request)s::jsonb,
        %(key)s, %(fingerprint)s, %(at)s::timestamptz, %(at)s::timestamptz
   FROM {tables}
 ON CONFLICT (organization_id, caller, kind, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING id
 """
 FOR_STUDENT = INSERT.format(
-    source="student",
+    organization_id="student.organization_id",
     student_id="student.id",
     tables="""students student
  WHERE student.organization_id = %(organization_id)s AND student.external_id = %(student)s""",
 )
-ABOUT_BOOKING = INSERT.format(
-    source="booking",
-    student_id="booking.student_id",
-    tables="""bookings booking JOIN students student ON student.id = booking.student_id
- WHERE booking.id = %(booking_id)s AND booking.organization_id = %(organization_id)s
-   AND (%(student)s::text IS NULL OR student.external_id = %(student)s)""",
-)
+OF_STUDENT = """{table} subject JOIN students student ON student.id = subject.student_id
+ WHERE subject.id = %(subject_id)s AND subject.organization_id = %(organization_id)s
+   AND (%(student)s::text IS NULL OR student.external_id = %(student)s)"""
+OF_STUDIO = """{table} subject WHERE subject.id = %(subject_id)s AND %(organization_id)s = {owner}"""
+
+
+class Subject(StrEnum):
+    """What a command may be about, by its table: some student's, or the studio's and nobody's turn."""
+
+    BOOKING = "bookings"
+    PACKAGE = "student_packages"
+    SESSION = "class_sessions"
+    ORGANIZATION = "organizations"
+
+    @property
+    def insert(self) -> str:
+        """The statement that stores a job about it."""
+        if self in {Subject.BOOKING, Subject.PACKAGE}:
+            tables = OF_STUDENT.format(table=self.value)
+            return INSERT.format(organization_id="subject.organization_id", student_id="student.id", tables=tables)
+        owner = "subject.id" if self is Subject.ORGANIZATION else "subject.organization_id"
+        tables = OF_STUDIO.format(table=self.value, owner=owner)
+        return INSERT.format(organization_id=owner, student_id="NULL::bigint", tables=tables)
+
+
+ABOUT = {subject: subject.insert for subject in Subject}
 # The result as the text that the client gets: whoever asks again gets the same bytes.
 OUTCOME = "SELECT status, result::text, problem FROM jobs WHERE id = %(job_id)s"
 OUTCOMES = "SELECT id, status, result::text, problem FROM jobs WHERE id = ANY(%(ids)s)"
@@ -51,8 +71,8 @@ ORGANIZATION = "SELECT id FROM organizations WHERE slug = %(slug)s"
 class NewJob:
     """A command as it is stored.
 
-    `student` is the frontend's own name for the student concerned; None is any, where `booking_id` says
-    whose it is. `fingerprint` goes with `key`: what the caller may send again.
+    `student` is the frontend's own name for the student concerned; None is any, where `about` says
+    whose it is, or that it is nobody's. `fingerprint` goes with `key`: what the caller may send again.
     """
 
     organization_id: int
@@ -60,7 +80,7 @@ class NewJob:
     caller: str
     kind: str
     request: Mapping[str, Any]
-    booking_id: int | None = None
+    about: tuple[Subject, int] | None = None
     key: str | None = None
     fingerprint: str | None = None
 
@@ -105,7 +125,7 @@ class JobStore:
     def add(self, job: NewJob, *, at: datetime) -> int | None:
         """Store a job and return its id.
 
-        None where nothing was stored: its key is known, or there is no such student or booking.
+        None where nothing was stored: its key is known, or there is no such student or subject.
 
         Raises:
             Busy: too many others store at this moment.
@@ -115,7 +135,7 @@ class JobStore:
         parameters = {
             "organization_id": job.organization_id,
             "student": job.student,
-            "booking_id": job.booking_id,
+            "subject_id": job.about[1] if job.about else None,
             "caller": job.caller,
             "kind": job.kind,
             "request": orjson.dumps(job.request).decode(),
@@ -123,7 +143,7 @@ class JobStore:
             "fingerprint": job.fingerprint,
             "at": at,
         }
-        statement = FOR_STUDENT if job.booking_id is None else ABOUT_BOOKING
+        statement = ABOUT[job.about[0]] if job.about else FOR_STUDENT
         rows = self._pool.execute(statement, parameters, **WRITE, again=job.key is not None)
         return int(rows[0][0]) if rows else None
 

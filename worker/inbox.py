@@ -81,13 +81,14 @@ class Inbox:
 
 
 def drain_batch(inbox: Inbox, engine: Engine) -> int:
-    """Handle up to a batch of due rows; return how many there were."""
+    """Handle up to a batch of due rows; return how many were handled: a handler may leave some for the next batch."""
     at, rows = clock.now(), Rows()
     try:
         with transaction(engine) as session:
             rows = _claim(session, inbox, at)
             verdicts = _handle(session, inbox, rows, at)
         _tell(inbox, verdicts)
+        return len(verdicts)
     except Exception as error:
         if not rows:
             raise
@@ -196,7 +197,8 @@ def _handle(session: Session, inbox: Inbox, rows: Rows, at: datetime) -> Outcome
     if not rows:
         return {}
     outcomes = inbox.handle(session, rows, at)
-    update(session, inbox.model, [inbox.mark(row, *outcomes[row["id"]], at) for row in rows])
+    handled = [row for row in rows if row["id"] in outcomes]
+    update(session, inbox.model, [inbox.mark(row, *outcomes[row["id"]], at) for row in handled])
     return outcomes
 
 

@@ -10,16 +10,18 @@ from sqlalchemy.orm import Session
 
 from db.models import Job, JobStatus
 from db.transaction import Rows, fetch
-from domain.booking.act import act
-from domain.booking.command import KINDS, read
-from domain.booking.decide import Answer
+from domain.booking.act import BOOKING
 from domain.errors import Refusal
+from domain.family import Answer, Family
 from domain.inbox.verdict import Answered, Parked, Refused, Verdict
 from worker.inbox import Inbox, Outcomes
 
 # Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.
 CHANNEL = "jobs"
-COLUMNS = "id, organization_id, student_id, kind, request, attempts, due_at, received_at"
+COLUMNS = "id, organization_id, student_id, caller, kind, request, attempts, due_at, received_at"
+
+FAMILIES: tuple[Family, ...] = (BOOKING,)
+FAMILY_OF = {kind: family for family in FAMILIES for kind in family.kinds}
 
 # What a student is told of a fault of ours; its cause stands in the row for who mends it.
 FAULT = "It failed by a fault of ours each time it was tried. Tell us its id: the studio can have it run again."
@@ -30,10 +32,15 @@ NOTIFY = "SELECT pg_notify(%(channel)s, %(ids)s)"
 
 
 def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
-    """Act on a batch of commands, and wake who waits for them once that is committed."""
-    answers = act(session, [read(row) for row in rows], at=at)
-    fetch(session, NOTIFY, channel=CHANNEL, ids=",".join(str(row["id"]) for row in rows))
-    return {row["id"]: (row["organization_id"], _verdict(answers[row["id"]])) for row in rows}
+    """Act on those of a batch of commands that are of one family, and wake who waits for them once that is committed.
+
+    The others have their turn with the next batch: families lock in orders of their own.
+    """
+    family = FAMILY_OF[rows[0]["kind"]]
+    taken = family.first(rows)
+    answers = family.act(session, taken, at=at)
+    fetch(session, NOTIFY, channel=CHANNEL, ids=",".join(str(row["id"]) for row in taken))
+    return {row["id"]: (row["organization_id"], _verdict(answers[row["id"]])) for row in taken}
 
 
 def _verdict(answer: Answer) -> Verdict:
@@ -66,7 +73,7 @@ JOBS = Inbox(
     handle=handle,
     mark=mark,
     # A kind that only a newer version knows waits for that version, and with it what its student sent after.
-    known=f"kind IN {KINDS}",
+    known=f"kind IN {(*FAMILY_OF,)}",
     in_turn=True,
     parked=PARKED,
 )

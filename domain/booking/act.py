@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from domain.booking.command import Command
-from domain.booking.decide import Answer, decide
+from domain.booking.command import KINDS, Command, read
+from domain.booking.decide import decide
 from domain.booking.facts import read_world
 from domain.booking.rows import write
+from domain.family import Answer, Family, Job
 
 
 def act(session: Session, commands: Sequence[Command], *, at: datetime) -> dict[int, Answer]:
@@ -19,3 +20,10 @@ def act(session: Session, commands: Sequence[Command], *, at: datetime) -> dict[
     answers, outgoing = decide(commands, world, at=at)
     write(session, outgoing, at=at)
     return answers
+
+
+def _act(session: Session, jobs: Sequence[Job], *, at: datetime) -> dict[int, Answer]:
+    return act(session, [read(job) for job in jobs], at=at)
+
+
+BOOKING = Family(KINDS, _act)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from db.models import BookingStatus, ServiceType
 from domain.booking.command import Book, Cancel, Change, Command, Friend
@@ -28,12 +27,10 @@ from domain.errors import (
     TimeConflict,
     TooLate,
 )
+from domain.family import Answer, Result
 
 # PRODUCT.md §4.2: whoever asked has given up by then.
 BEGUN_WITHIN = timedelta(minutes=15)
-
-Result = dict[str, Any]
-Answer = Result | Refusal
 
 
 def decide(commands: Sequence[Command], world: World, *, at: datetime) -> tuple[dict[int, Answer], Outgoing]:

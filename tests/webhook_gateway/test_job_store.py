@@ -23,7 +23,7 @@ from tests.webhook_gateway.world import World
 from webhook_gateway.gateway import KEY
 from webhook_gateway.job_link import Busy, Hasty, Pool
 from webhook_gateway.job_listener import JobListener
-from webhook_gateway.job_store import JobStore, NewJob
+from webhook_gateway.job_store import JobStore, NewJob, Subject
 from worker import clock
 
 NO_PATIENCE: dict[str, Any] = {"patience": 0.01, "seconds": 5.0, "again": True}
@@ -159,7 +159,7 @@ def test_another_key_is_another_job(store: JobStore, job: NewJob, other: dict[st
 
 def test_nothing_is_stored_for_nobody(store: JobStore, job: NewJob, world: World) -> None:
     assert store.add(replace(job, student="bob"), at=clock.now()) is None
-    assert store.add(replace(job, booking_id=1), at=clock.now()) is None
+    assert store.add(replace(job, about=(Subject.BOOKING, 1)), at=clock.now()) is None
     assert store.known(job) is None
     assert stored(world.engine) == []
 

@@ -10,6 +10,7 @@ from flask_openapi3.models.tag import Tag
 from domain.booking.command import BOOK, CANCEL, CHANGE
 from webhook_gateway import caller
 from webhook_gateway.command import Command, perform
+from webhook_gateway.job_store import Subject
 from webhook_gateway.problem import FieldError, Problem
 from webhook_gateway.routes.group import command_group
 from webhook_gateway.schema.base import Input
@@ -45,13 +46,13 @@ def change_booking(path: BookingPath, body: ChangeRequest) -> Response:
     """Change a booking to another session or seat: cancelled and booked in one step, or not at all."""
     if body.session_id is None and body.seat_id is None:
         raise _lacking("sessionId", "Name another session, or a seat in `seatId`")
-    return perform(Command(CHANGE, _about(path, body), _holder(body), path.booking_id))
+    return perform(Command(CHANGE, _about(path, body), _holder(body), (Subject.BOOKING, path.booking_id)))
 
 
 @bookings.delete("/<id:booking_id>", responses={200: Cancelled, 202: Accepted})
 def cancel_booking(path: BookingPath, body: CancelRequest) -> Response:
     """Cancel a booking."""
-    return perform(Command(CANCEL, _about(path, body), _holder(body), path.booking_id))
+    return perform(Command(CANCEL, _about(path, body), _holder(body), (Subject.BOOKING, path.booking_id)))
 
 
 def _whose(body: BookRequest) -> str:
