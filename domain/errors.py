@@ -13,6 +13,7 @@ DomainError              the rules say no; trying again cannot help
       InvalidField         the same, and which field
     SessionCancelled       session_cancelled
     SessionStarted         session_started
+    SessionNotStarted      session_not_started
     SessionFull            session_full
     SeatTaken              seat_taken
     AlreadyBooked          already_booked
@@ -28,7 +29,13 @@ DomainError              the rules say no; trying again cannot help
     PackageSuspended       package_suspended
     PackageRevoked         package_revoked
     CancellationWindowClosedcancellation_window_closed
+    SessionNotFull         session_not_full
+    AlreadyWaiting         already_waiting
+    WaitlistClosed         waitlist_closed
     BookingClosed          booking_closed
+    StudentMerged          student_merged
+    CouponInvalid          coupon_invalid
+    CouponExhausted        coupon_exhausted
 NotReady                 a fact we depend on has not arrived; wait for it
   NeedsLineItems         only Stripe knows what the Checkout sold: ask it
   UnknownPayment         a refund or dispute before its purchase
@@ -118,6 +125,12 @@ class SessionStarted(Refusal):
     """The session has begun."""
 
     code = "session_started"
+
+
+class SessionNotStarted(Refusal):
+    """The session has not begun: nobody can have come to it."""
+
+    code = "session_not_started"
 
 
 class SessionFull(Refusal):
@@ -210,10 +223,46 @@ class CancellationWindowClosed(Refusal):
     code = "cancellation_window_closed"
 
 
+class SessionNotFull(Refusal):
+    """There is a free place, and nothing to wait for."""
+
+    code = "session_not_full"
+
+
+class AlreadyWaiting(Refusal):
+    """The student is in line already."""
+
+    code = "already_waiting"
+
+
+class WaitlistClosed(Refusal):
+    """The waitlist books nobody any more, or not this student."""
+
+    code = "waitlist_closed"
+
+
 class BookingClosed(Refusal):
     """The booking was cancelled, or is over."""
 
     code = "booking_closed"
+
+
+class CouponInvalid(Refusal):
+    """The coupon is unknown, not valid now, or not for this."""
+
+    code = "coupon_invalid"
+
+
+class CouponExhausted(Refusal):
+    """The coupon was used as often as it may be, in all or by this student."""
+
+    code = "coupon_exhausted"
+
+
+class StudentMerged(Refusal):
+    """The student was merged into another one."""
+
+    code = "student_merged"
 
 
 class NotReady(Exception):

@@ -1,20 +1,23 @@
-"""Who holds a token: the student it names, met for the first time or known."""
+"""Who holds a token: the student it names, met for the first time or known, or whom they were merged into."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.models import Student
 from db.transaction import fetch
 
+# Who was merged into somebody is no guest any more: staff have said whose it is, whoever else has the address.
 ADOPT = """
 UPDATE students SET external_id = %(external_id)s, name = coalesce(name, %(name)s)
  WHERE organization_id = %(organization_id)s AND external_id IS NULL AND lower(email) = lower(%(email)s)
+   AND merged_into IS NULL
    AND NOT EXISTS (SELECT 1 FROM students
                     WHERE organization_id = %(organization_id)s AND external_id = %(external_id)s)
 RETURNING id
@@ -25,6 +28,10 @@ INSERT INTO students (organization_id, external_id, email, name, created_at)
 VALUES (%(organization_id)s, %(external_id)s, %(email)s, %(name)s, %(at)s)
 ON CONFLICT (organization_id, external_id) DO NOTHING
 """
+
+
+# Who merges them waits for us, or we for them; no other purchase or command does.
+SETTLED = "SELECT id, merged_into FROM students WHERE id = ANY(%(ids)s) ORDER BY id FOR KEY SHARE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +45,21 @@ class Identity:
 
 
 def find(session: Session, organization_id: int, external_id: str) -> int | None:
-    """Return the id of the student of that name; None if the organization has none."""
-    return session.scalar(
-        select(Student.id).where(Student.organization_id == organization_id, Student.external_id == external_id)
-    )
+    """Return the id of the student of that name, or of whom they were merged into; None if there is none."""
+    named = Student.organization_id == organization_id, Student.external_id == external_id
+    return session.scalar(select(func.coalesce(Student.merged_into, Student.id)).where(*named))
+
+
+def settled(session: Session, ids: Iterable[int]) -> dict[int, int]:
+    """Return of each student who they are by now: themselves, or whom they were merged into.
+
+    That stays so until the transaction ends.
+    """
+    rows = fetch(session, SETTLED, ids=list(ids))
+    merged = {row["id"]: row["merged_into"] for row in rows if row["merged_into"] is not None}
+    # They may have been merged, too, before they were held.
+    further = settled(session, set(merged.values())) if merged else {}
+    return {row["id"]: row["id"] for row in rows} | {each: further[into] for each, into in merged.items()}
 
 
 def welcome(session: Session, organization_id: int, identity: Identity, *, at: datetime) -> int:
@@ -67,11 +85,9 @@ def _adopt(session: Session, organization_id: int, identity: Identity) -> int | 
 def _create(session: Session, organization_id: int, identity: Identity, at: datetime) -> int:
     fetch(session, CREATE, organization_id=organization_id, at=at, **_columns(identity))
     # Another request may have created it: then this statement, newer than its commit, sees the row.
-    return session.execute(
-        select(Student.id).where(
-            Student.organization_id == organization_id, Student.external_id == identity.external_id
-        )
-    ).scalar_one()
+    found = find(session, organization_id, identity.external_id)
+    assert found is not None  # noqa: S101 - it was there, or is there by now
+    return found
 
 
 def _columns(identity: Identity) -> dict[str, str | None]:

@@ -18,6 +18,24 @@ def refresh_flags() -> None:
     run_scheduled("students.flags")
 
 
+@app.task(name="bookings.complete")
+def complete_bookings() -> None:
+    """Count whoever was not marked as having come, some hours after the end."""
+    run_scheduled("bookings.complete")
+
+
+@app.task(name="packages.expire")
+def expire_packages() -> None:
+    """Cancel open drafts of packages that have ended."""
+    run_scheduled("packages.expire")
+
+
+@app.task(name="waitlists.tend")
+def tend_waitlists() -> None:
+    """End waits that are over, and call lines that nobody called."""
+    run_scheduled("waitlists.tend")
+
+
 @app.task(name="runs.prune")
 def prune_runs() -> None:
     """Forget claims of periods long gone."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import count
 from threading import Barrier, Event
 from typing import Any
 
+import yaml
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from db.transaction import Rows
+from cli.demo import DEMO
+from db.transaction import Rows, reading
+from domain.calendar.calendar import Span, calendar
+from domain.listing import TimedPart
 from tests.stripe_objects import checkout
 from tests.studio import MOST_BATCHES, Studio
 from worker import clock
@@ -55,6 +59,11 @@ class Outcome:
         return dict(self.result["booking"])
 
     @property
+    def redemption(self) -> dict[str, Any]:
+        assert self.result, self.problem
+        return dict(self.result["redemption"])
+
+    @property
     def id(self) -> int:
         return int(self.booking["id"])
 
@@ -84,6 +93,33 @@ class Timetable:
             at=clock.now(),
         )
         return int(row["id"])
+
+    def hours(
+        self,
+        teacher: int,
+        opens: time | None,
+        closes: time | None,
+        *,
+        weekday: int | None = None,
+        on_date: date | None = None,
+    ) -> None:
+        """Let a teacher be booked in local hours of a weekday, or of a date; none are a day off."""
+        self.studio.rows(
+            "INSERT INTO teacher_availability (organization_id, teacher_id, weekday, on_date, opens, closes)"
+            " SELECT organization_id, id, %(weekday)s, %(on_date)s, %(opens)s, %(closes)s FROM teachers"
+            " WHERE id = %(teacher)s",
+            teacher=teacher,
+            weekday=weekday,
+            on_date=on_date,
+            opens=opens,
+            closes=closes,
+        )
+
+    def shown(self, org: str, since: datetime, until: datetime) -> list[int]:
+        """Return the sessions that the calendar shows."""
+        with reading(self.engine) as session:
+            span = Span(since, until)
+            return [row.id for row in calendar(session, self.organization(org), span, TimedPart(200))]
 
     def session(
         self,
@@ -203,6 +239,141 @@ class Timetable:
 
     def cancel(self, student: str, booking: int, **more: Any) -> Outcome:
         return self.do("booking.cancel", student, bookingId=booking, **more)
+
+    def coupon(self, code: str, coupon_type: str, *, org: str = "lumen", **more: Any) -> int:
+        """Add a coupon, or let the one of that code be so; return its id."""
+        studios = yaml.safe_load(DEMO.read_text())["organizations"]
+        said = next(each for each in studios if each["slug"] == org)
+        kept = {name: value for name, value in said.items() if not isinstance(value, list)}
+        entry = {"code": code, "name": code.title(), "coupon_type": coupon_type} | more
+        self.studio.apply({"organizations": [kept | {"coupons": [entry]}]})
+        row = self.studio.one(
+            "SELECT id FROM coupons WHERE organization_id = %(org)s AND code = %(code)s AND deleted_at IS NULL",
+            org=self.organization(org),
+            code=code,
+        )
+        return int(row["id"])
+
+    def product(self, code: str, org: str = "lumen") -> int:
+        """Return the id of what is on sale under a code."""
+        row = self.studio.one(
+            "SELECT id FROM products WHERE organization_id = %(org)s AND code = %(code)s",
+            org=self.organization(org),
+            code=code,
+        )
+        return int(row["id"])
+
+    def ask_to_redeem(
+        self, member: str, *, org: str = "lumen", known: bool = True, caller: str = "STAFF desk", **request: Any
+    ) -> int:
+        """Store a redemption as the gateway does, and leave it there; return its job."""
+        values = {"org": self.organization(org), "student": self.student(member, org) if known else None}
+        said = {"memberId": member} | request
+        row = self.studio.one(
+            "INSERT INTO jobs (organization_id, student_id, caller, kind, request, due_at, received_at)"
+            " VALUES (%(org)s, %(student)s, %(caller)s, 'package.redeem', %(request)s, %(at)s, %(at)s) RETURNING id",
+            **values | {"caller": caller, "request": Jsonb(said), "at": clock.now()},
+        )
+        return int(row["id"])
+
+    def redeem(self, member: str, product: str | None = None, *, org: str = "lumen", **more: Any) -> Outcome:
+        """Hand a package over at the desk; return what came of it."""
+        named = {"packageId": self.product(product, org)} if product else {}
+        job = self.ask_to_redeem(member, org=org, **named | more)
+        self.work()
+        return self.outcome(job)
+
+    def redeem_own(self, student: str, code: str, *, org: str = "lumen") -> Outcome:
+        """Let a student redeem a coupon; return what came of it."""
+        job = self.ask("package.redeem", student, org=org, couponCode=code)
+        self.work()
+        return self.outcome(job)
+
+    def adjust(self, student: str, allowance: int, credits: int, **more: Any) -> Outcome:
+        """Correct the ledger of a line, as staff do."""
+        row = self.studio.one(
+            "SELECT student_package_id AS id FROM student_package_allowances WHERE id = %(id)s", id=allowance
+        )
+        said = {"packageId": row["id"], "allowanceId": allowance, "credits": credits, "reason": "a mistake"}
+        return self.do("package.adjust", student, **said | more)
+
+    def lines(self, package: int) -> list[int]:
+        """Return the ids of a package's lines."""
+        rows = self.studio.rows(
+            "SELECT id FROM student_package_allowances WHERE student_package_id = %(package)s ORDER BY position",
+            package=package,
+        )
+        return [int(row["id"]) for row in rows]
+
+    def schedule(self, student: str, draft: int, *, start: datetime | None = None, **more: Any) -> Outcome:
+        """Give a draft its time."""
+        said = {"startTime": start.isoformat()} if start else {}
+        return self.do("booking.schedule", student, bookingId=draft, **said | more)
+
+    def join(self, student: str, session: int, **more: Any) -> Outcome:
+        return self.do("waitlist.join", student, sessionId=session, **more)
+
+    def leave(self, student: str, session: int) -> Outcome:
+        return self.do("waitlist.leave", student, sessionId=session)
+
+    def line(self, session: int) -> list[tuple[str, str, str | None]]:
+        """Return who waits or waited for a session, in turn: student, status, reason."""
+        rows = self.studio.rows(
+            "SELECT s.external_id, w.status, w.reason FROM waitlist_entries w JOIN students s ON s.id = w.student_id"
+            " WHERE w.session_id = %(id)s ORDER BY w.id",
+            id=session,
+        )
+        return [(row["external_id"], row["status"], row["reason"]) for row in rows]
+
+    def who(self, session: int) -> list[str]:
+        """Return the students who have a place in a session, by name."""
+        rows = self.studio.rows(
+            "SELECT s.external_id AS name FROM bookings b JOIN students s ON s.id = b.student_id"
+            " WHERE b.session_id = %(id)s AND b.place IS NOT NULL ORDER BY 1",
+            id=session,
+        )
+        return [str(row["name"]) for row in rows]
+
+    def kinds(self, student: str) -> list[str]:
+        """Return the kinds of mail that a student is told, receipts aside, oldest first."""
+        rows = self.studio.rows(
+            "SELECT n.kind FROM notifications n JOIN students s ON s.id = n.student_id"
+            " WHERE s.external_id = %(student)s AND n.kind <> 'purchase.receipt' ORDER BY n.id",
+            student=student,
+        )
+        return [str(row["kind"]) for row in rows]
+
+    def ask_of_session(self, kind: str, session: int, **request: Any) -> int:
+        """Store a command of staff about a whole session, and leave it there; return its job."""
+        row = self.studio.one(
+            "INSERT INTO jobs (organization_id, caller, kind, request, due_at, received_at)"
+            " SELECT organization_id, 'STAFF desk', %(kind)s, %(request)s, %(at)s, %(at)s FROM class_sessions"
+            " WHERE id = %(id)s RETURNING id",
+            kind=kind,
+            id=session,
+            request=Jsonb({"sessionId": session} | request),
+            at=clock.now(),
+        )
+        return int(row["id"])
+
+    def of_session(self, kind: str, session: int, **request: Any) -> Outcome:
+        job = self.ask_of_session(kind, session, **request)
+        self.work()
+        outcome = self.outcome(job)
+        assert outcome.status in {"SUCCEEDED", "FAILED"}
+        return outcome
+
+    def attend(self, session: int, *marks: tuple[int, str]) -> Outcome:
+        """Mark bookings: ATTENDED or NO_SHOW."""
+        said = [{"bookingId": booking, "status": status} for booking, status in marks]
+        return self.of_session("session.attend", session, marks=said)
+
+    def call_off(self, session: int, **more: Any) -> Outcome:
+        return self.of_session("session.cancel", session, **more)
+
+    def move(self, session: int, start: datetime | None = None, **more: Any) -> Outcome:
+        said = {"startAt": start.isoformat()} if start else {}
+        return self.of_session("session.move", session, **said | more)
 
     def left(self, package: int) -> list[int]:
         """Return the credits that each line of a package has left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
+from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
@@ -21,14 +22,20 @@ from webhook_gateway.routes.bookings import bookings
 from webhook_gateway.routes.calendar import sessions as calendar
 from webhook_gateway.routes.classes import classes
 from webhook_gateway.routes.compatible import compatible
+from webhook_gateway.routes.coupons import coupon_codes, coupons
 from webhook_gateway.routes.docs import docs
 from webhook_gateway.routes.events import events
 from webhook_gateway.routes.jobs import admin_jobs, jobs
+from webhook_gateway.routes.ledger import adjustments, member_ledger, my_ledger
 from webhook_gateway.routes.me import me
+from webhook_gateway.routes.merge import merging
 from webhook_gateway.routes.ops import ops
-from webhook_gateway.routes.packages import packages
+from webhook_gateway.routes.packages import admin_packages, packages
+from webhook_gateway.routes.redemptions import member_redemptions, own_redeeming, redeeming, redemptions
+from webhook_gateway.routes.session_commands import session_commands
 from webhook_gateway.routes.sessions import sessions
 from webhook_gateway.routes.teachers import teachers
+from webhook_gateway.routes.waitlist import waitlist
 from webhook_gateway.schema.problem import Problem
 from webhook_gateway.schema.webhook import WEBHOOK_TAG, webhook_paths
 from webhook_gateway.token import TokenReader
@@ -58,6 +65,13 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
     for blueprint in (
         ops,
         packages,
+        admin_packages,
+        redeeming,
+        own_redeeming,
+        redemptions,
+        member_redemptions,
+        coupons,
+        coupon_codes,
         compatible,
         calendar,
         me,
@@ -68,12 +82,27 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
         teachers,
         classes,
         sessions,
+        session_commands,
+        waitlist,
+        my_ledger,
+        member_ledger,
+        adjustments,
+        merging,
         docs,
     ):
-        app.register_api(blueprint)
+        _register(app, blueprint)
     app.tags.append(WEBHOOK_TAG)
     app.paths.update(webhook_paths())
     return app
+
+
+def _register(app: OpenAPI, group: APIBlueprint) -> None:
+    """Register a group; of an address that it shares with another one, the document has the methods of both."""
+    before = dict(app.paths)
+    app.register_api(group)
+    for path in before.keys() & group.paths.keys():
+        own = {method: operation for method, operation in group.paths[path] if operation is not None}
+        app.paths[path] = before[path].model_copy(update=own)
 
 
 def _application() -> OpenAPI:

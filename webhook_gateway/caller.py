@@ -59,7 +59,8 @@ def require(role: Role) -> Callable[[], None]:
     """Return the check that only callers of that role, or one above it, pass."""
 
     def check() -> None:
-        g.caller = _caller(_allowed(role))
+        g.claims = _allowed(role)
+        g.caller = _caller(g.claims)
 
     return check
 
@@ -76,6 +77,11 @@ def verify(role: Role) -> Callable[[], None]:
 def claims() -> Claims:
     """Return what the token of the current request says, on a route that verifies it."""
     return cast("Claims", g.claims)
+
+
+def actor() -> str:
+    """Return who makes the current request, as it is kept with what they did."""
+    return f"{claims().role.upper()} {claims().sub}"
 
 
 def current() -> Caller:
@@ -95,6 +101,11 @@ def public_organization(slug: str | None) -> int:
         raise Problem("validation_failed", "Name the organization with `?org=slug`.", errors=errors)
     with reading(here().engine) as session:
         return _organization(session, slug)
+
+
+def is_admin() -> bool:
+    """Say whether the token of a public route, if there is one, is an admin's."""
+    return "Authorization" in request.headers and _claims().role is Role.ADMIN
 
 
 def _allowed(role: Role) -> Claims:

@@ -75,7 +75,7 @@ def _new_job(gateway: Gateway, command: Command) -> NewJob:
     return NewJob(
         organization_id=caller.known(gateway.jobs.organization(claims.org)),
         student=command.student,
-        caller=f"{claims.role.upper()} {claims.sub}",
+        caller=caller.actor(),
         kind=command.kind,
         request=command.request,
         about=command.about,

@@ -9,7 +9,6 @@ import psycopg
 import structlog
 from flask import Flask, g, request
 from pydantic import ValidationError
-from pydantic.alias_generators import to_camel
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException
 
@@ -54,8 +53,7 @@ def told_as(error: Exception) -> Problem:
     if isinstance(error, HTTPException) and (error.code or 500) < 500:  # noqa: PLR2004 - where server errors begin
         return _framework(error)
     if isinstance(error, InvalidField):
-        pointer = "#/" + "/".join(map(to_camel, error.field.split(".")))
-        return Problem(error.code, str(error), errors=[FieldError(pointer, str(error))])
+        return Problem(error.code, str(error), errors=[FieldError.at(error.field, str(error))])
     if isinstance(error, DomainError) and error.code in CATALOGUE:
         return Problem(error.code, str(error))
     if isinstance(error, DATABASE_AWAY):

@@ -8,14 +8,15 @@ from typing import Any
 import orjson
 from flask import Response
 
-from domain.booking.command import BOOK
+from domain.booking.command import ADJUST, BOOK, JOIN
+from domain.desk.redeem_command import REDEEM
 from webhook_gateway.job_store import Outcome
 from webhook_gateway.problem import CATALOGUE, MEDIA_TYPE, FieldError, Problem, link, members
 
 UNKNOWN = "internal_error"
 FAULT = "The command failed by a fault of ours; nothing was done. Tell us the instance of this problem."
 # Commands that make something.
-CREATES = {BOOK}
+CREATES = {BOOK, JOIN, REDEEM, ADJUST}
 
 
 def response(job_id: int, kind: str, outcome: Outcome) -> Response:
@@ -40,5 +41,6 @@ def _problem(said: Mapping[str, Any]) -> Problem:
     """Return what a worker wrote as a problem of the catalogue; of a code that is not there nothing is told."""
     if said.get("code") not in CATALOGUE:
         return Problem(UNKNOWN, FAULT)
-    errors = [FieldError(each["pointer"], each["detail"]) for each in said.get("errors", ())]
-    return Problem(said["code"], said.get("detail") or FAULT, errors=errors)
+    detail = said.get("detail") or FAULT
+    errors = [FieldError.at(said["field"], detail)] if said.get("field") else []
+    return Problem(said["code"], detail, errors=errors)

@@ -27,13 +27,17 @@ RETURNING id
 """
 FOR_STUDENT = INSERT.format(
     organization_id="student.organization_id",
-    student_id="student.id",
+    student_id="coalesce(student.merged_into, student.id)",
     tables="""students student
  WHERE student.organization_id = %(organization_id)s AND student.external_id = %(student)s""",
 )
-OF_STUDENT = """{table} subject JOIN students student ON student.id = subject.student_id
+# A token may name whom its student was merged from.
+OF_STUDENT = """{table} subject
  WHERE subject.id = %(subject_id)s AND subject.organization_id = %(organization_id)s
-   AND (%(student)s::text IS NULL OR student.external_id = %(student)s)"""
+   AND (%(student)s::text IS NULL OR EXISTS (
+        SELECT FROM students student
+         WHERE student.organization_id = subject.organization_id AND student.external_id = %(student)s
+           AND coalesce(student.merged_into, student.id) = subject.student_id))"""
 OF_STUDIO = """{table} subject WHERE subject.id = %(subject_id)s AND %(organization_id)s = {owner}"""
 
 
@@ -50,7 +54,9 @@ class Subject(StrEnum):
         """The statement that stores a job about it."""
         if self in {Subject.BOOKING, Subject.PACKAGE}:
             tables = OF_STUDENT.format(table=self.value)
-            return INSERT.format(organization_id="subject.organization_id", student_id="student.id", tables=tables)
+            return INSERT.format(
+                organization_id="subject.organization_id", student_id="subject.student_id", tables=tables
+            )
         owner = "subject.id" if self is Subject.ORGANIZATION else "subject.organization_id"
         tables = OF_STUDIO.format(table=self.value, owner=owner)
         return INSERT.format(organization_id=owner, student_id="NULL::bigint", tables=tables)

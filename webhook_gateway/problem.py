@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, g, jsonify
+from pydantic.alias_generators import to_camel
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:punchcard:problem:"
@@ -45,6 +46,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "too_late": Kind(HTTPStatus.CONFLICT, "The command was not begun in time"),
     "session_cancelled": Kind(HTTPStatus.CONFLICT, "The session does not take place"),
     "session_started": Kind(HTTPStatus.CONFLICT, "The session has begun"),
+    "session_not_started": Kind(HTTPStatus.CONFLICT, "The session has not begun"),
     "session_full": Kind(HTTPStatus.CONFLICT, "Every place is taken"),
     "seat_taken": Kind(HTTPStatus.CONFLICT, "The seat is taken"),
     "already_booked": Kind(HTTPStatus.CONFLICT, "The student has a place in this session"),
@@ -60,7 +62,13 @@ CATALOGUE: Mapping[str, Kind] = {
     "package_suspended": Kind(HTTPStatus.CONFLICT, "The package's payment is disputed"),
     "package_revoked": Kind(HTTPStatus.CONFLICT, "The package's payment went back"),
     "cancellation_window_closed": Kind(HTTPStatus.CONFLICT, "Too late for a cancellation that gives something back"),
+    "student_merged": Kind(HTTPStatus.CONFLICT, "The student was merged into another one"),
     "booking_closed": Kind(HTTPStatus.CONFLICT, "The booking was cancelled, or is over"),
+    "session_not_full": Kind(HTTPStatus.CONFLICT, "There is a free place"),
+    "already_waiting": Kind(HTTPStatus.CONFLICT, "In line already"),
+    "waitlist_closed": Kind(HTTPStatus.CONFLICT, "The waitlist books nobody any more"),
+    "coupon_invalid": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The coupon does not apply"),
+    "coupon_exhausted": Kind(HTTPStatus.CONFLICT, "The coupon is used up"),
     "idempotency_key_reused": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key belongs to another request"),
     "failed": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "The command failed by a fault of ours"),
     "worker_lost": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "The process that did the command died, each time"),
@@ -78,6 +86,11 @@ class FieldError:
 
     pointer: str
     detail: str
+
+    @classmethod
+    def at(cls, field: str, detail: str) -> FieldError:
+        """Return the error of a field as the rules name it, such as `seats.0.credit_cost`."""
+        return cls("#/" + "/".join(map(to_camel, field.split("."))), detail)
 
 
 class Problem(Exception):

@@ -11,16 +11,20 @@ from sqlalchemy.orm import Session
 from db.models import Job, JobStatus
 from db.transaction import Rows, fetch
 from domain.booking.act import BOOKING
-from domain.errors import Refusal
+from domain.desk.redemption import REDEMPTION
+from domain.errors import InvalidField, Refusal
 from domain.family import Answer, Family
 from domain.inbox.verdict import Answered, Parked, Refused, Verdict
+from domain.student import settled
+from domain.studio.act import STUDIO
+from domain.waitlist.promotion import PROMOTION
 from worker.inbox import Inbox, Outcomes
 
 # Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.
 CHANNEL = "jobs"
 COLUMNS = "id, organization_id, student_id, caller, kind, request, attempts, due_at, received_at"
 
-FAMILIES: tuple[Family, ...] = (BOOKING,)
+FAMILIES: tuple[Family, ...] = (BOOKING, PROMOTION, STUDIO, REDEMPTION)
 FAMILY_OF = {kind: family for family in FAMILIES for kind in family.kinds}
 
 # What a student is told of a fault of ours; its cause stands in the row for who mends it.
@@ -29,6 +33,9 @@ PARKED = f"""
 problem = CASE WHEN {{too_often}} THEN jsonb_build_object('code', 'failed', 'detail', '{FAULT}') END
 """
 NOTIFY = "SELECT pg_notify(%(channel)s, %(ids)s)"
+GO_ON = """
+UPDATE jobs SET student_id = s.merged_into FROM students s WHERE jobs.id = ANY(%(ids)s) AND s.id = jobs.student_id
+"""
 
 
 def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
@@ -36,6 +43,7 @@ def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
 
     The others have their turn with the next batch: families lock in orders of their own.
     """
+    rows = _settled(session, rows)
     family = FAMILY_OF[rows[0]["kind"]]
     taken = family.first(rows)
     answers = family.act(session, taken, at=at)
@@ -43,8 +51,27 @@ def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
     return {row["id"]: (row["organization_id"], _verdict(answers[row["id"]])) for row in taken}
 
 
+def _settled(session: Session, rows: Rows) -> Rows:
+    """Return commands as of who their students are by now; one that came in while they were merged goes on to whom."""
+    students = {row["student_id"] for row in rows} - {None}
+    now = settled(session, students) if students else {}
+    moved = [row["id"] for row in rows if row["student_id"] and now[row["student_id"]] != row["student_id"]]
+    if moved:
+        fetch(session, GO_ON, ids=moved)
+    return [row | {"student_id": now.get(row["student_id"])} for row in rows]
+
+
 def _verdict(answer: Answer) -> Verdict:
-    return Refused(answer.code, str(answer)) if isinstance(answer, Refusal) else Answered(result=answer)
+    if not isinstance(answer, Refusal):
+        return Answered(result=answer)
+    return Refused(answer.code, str(answer), field=answer.field if isinstance(answer, InvalidField) else None)
+
+
+def _problem(verdict: Verdict) -> dict[str, Any]:
+    """Return what a command ended in, as its caller is told."""
+    detail = FAULT if isinstance(verdict, Parked) else verdict.reason
+    about = {"field": verdict.field} if isinstance(verdict, Refused) and verdict.field else {}
+    return {"code": verdict.code, "detail": detail} | about
 
 
 def mark(row: Mapping[str, Any], _organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:
@@ -54,7 +81,7 @@ def mark(row: Mapping[str, Any], _organization: int | None, verdict: Verdict, at
         "id": row["id"],
         "status": verdict.status,
         "result": verdict.result if isinstance(verdict, Answered) else None,
-        "problem": None if done else {"code": verdict.code, "detail": FAULT if fault else verdict.reason},
+        "problem": None if done else _problem(verdict),
         "error_code": verdict.code,
         "last_error": verdict.reason if fault else None,
         "sweeps": 0,

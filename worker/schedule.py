@@ -21,6 +21,9 @@ class Scheduled:
 SCHEDULE = (
     Scheduled("inbox.sweep", timedelta(seconds=5), "says again what a lost hint was to say"),
     Scheduled("students.flags", timedelta(minutes=1), "ends badges and passes whose time is over"),
+    Scheduled("bookings.complete", timedelta(minutes=5), "counts whoever was not marked as having come"),
+    Scheduled("packages.expire", timedelta(minutes=10), "cancels open drafts of packages that have ended"),
+    Scheduled("waitlists.tend", timedelta(minutes=1), "ends waits that are over, and calls lines that nobody called"),
     Scheduled("runs.prune", timedelta(hours=1), "forgets claims of periods long gone"),
 )
 

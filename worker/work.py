@@ -14,7 +14,7 @@ from worker.period import once_per_period
 from worker.runtime import engine, hints
 from worker.stripe_inbox import STRIPE_EVENTS
 from worker.sweep import sweep
-from worker.upkeep import prune_runs, refresh_stale_flags
+from worker.upkeep import complete_bookings, expire_packages, prune_runs, refresh_stale_flags, tend_waitlists
 
 
 def _sweep(at: datetime) -> int:
@@ -25,6 +25,18 @@ def _flags(at: datetime) -> int:
     return refresh_stale_flags(engine(), at=at)
 
 
+def _complete(at: datetime) -> int:
+    return complete_bookings(engine(), at=at)
+
+
+def _expire(at: datetime) -> int:
+    return expire_packages(engine(), at=at)
+
+
+def _tend_waitlists(at: datetime) -> int:
+    return tend_waitlists(engine(), at=at)
+
+
 def _prune(at: datetime) -> int:
     return prune_runs(engine(), at=at)
 
@@ -32,6 +44,9 @@ def _prune(at: datetime) -> int:
 WORK: dict[str, Callable[[datetime], int]] = {
     "inbox.sweep": _sweep,
     "students.flags": _flags,
+    "bookings.complete": _complete,
+    "packages.expire": _expire,
+    "waitlists.tend": _tend_waitlists,
     "runs.prune": _prune,
 }
 

@@ -15,7 +15,8 @@ from psycopg.types.json import Jsonb
 
 from cli.bench.riders import Ride
 from db.connection import BY_INDEX, connect_arguments
-from domain.booking.facts import PACKAGES, SESSIONS, SPANS, STUDENTS, TAKEN
+from domain.booking.sessions import SESSIONS, TAKEN
+from domain.booking.students import PACKAGES, SPANS, STUDENTS
 from worker import clock
 
 CLIENTS = 8

@@ -13,6 +13,8 @@ from db.models.product import ServiceType
 
 # A place is a smallint, and a hall that holds more is no class.
 MAX_CAPACITY = 10_000
+# A session lasts a day at most.
+MAX_MINUTES = 1_440
 
 
 class SessionStatus(StrEnum):

@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 
 from db.transaction import fetch
 from domain.audit.bookings import BOOKINGS
+from domain.audit.desk import DESK
 from domain.audit.invariant import Invariant
+from domain.audit.ledger import LEDGER
 from domain.audit.money import MONEY
+from domain.audit.waitlist import WAITLISTS
 from domain.purchase.payment import Purchase
 
 # A drain takes moments, a sweep some seconds, a lease two minutes: what is due longer is stuck.
@@ -40,7 +43,7 @@ FACTS = Invariant("payment.follows_facts", "a payment and its order are what the
 
 def rules() -> Sequence[Invariant]:
     """Return all that is checked."""
-    return (*MONEY, *BOOKINGS, FACTS)
+    return (*MONEY, *LEDGER, *BOOKINGS, *WAITLISTS, *DESK, FACTS)
 
 
 def check(session: Session, invariant: Invariant, *, at: datetime) -> list[Violation]:

@@ -42,6 +42,14 @@ BOOKINGS = (
                    OR b.organization_id <> c.organization_id OR b.session_capacity <> c.capacity)""",
     ),
     Invariant(
+        "session.completed",
+        "in a session that the clock completed nobody is left unmarked, and it was over by then",
+        """SELECT 'session ' || c.id AS what FROM class_sessions c
+            WHERE c.completed_at IS NOT NULL
+              AND (c.completed_at < c.end_at
+                   OR EXISTS (SELECT FROM bookings b WHERE b.session_id = c.id AND b.status = 'CONFIRMED'))""",
+    ),
+    Invariant(
         "student.one_place",
         "no student is in two sessions at once, guests aside",
         """SELECT 'student ' || one.student_id AS what FROM bookings one JOIN bookings other
@@ -64,7 +72,7 @@ BOOKINGS = (
              JOIN bookings b ON b.student_package_id = k.id
             WHERE b.payment_type = 'FRIEND_PASS' AND b.status <> 'CANCELLED'
             GROUP BY k.id HAVING count(*) > 1 OR k.friend_pass_expires_at IS NULL
-                              OR bool_or(b.start_at >= k.friend_pass_expires_at)""",
+                              OR bool_or(b.start_at >= k.friend_pass_expires_at AND NOT b.metadata ? 'movedFrom')""",
     ),
     Invariant(
         "ledger.pays_bookings",
@@ -89,11 +97,12 @@ BOOKINGS = (
     ),
     Invariant(
         "booking.within_validity",
-        "a package pays for sessions that start while it is valid",
+        "a package pays for sessions that start while it is valid; a pass also for one that the studio moved out of it",
         """SELECT 'booking ' || b.id AS what FROM bookings b JOIN student_packages k ON k.id = b.student_package_id
             WHERE b.place IS NOT NULL AND b.payment_type IN ('CREDIT', 'ALL_ACCESS')
               AND CASE b.payment_type
-                    WHEN 'ALL_ACCESS' THEN b.start_at < k.all_access_starts_at OR b.start_at >= k.all_access_expires_at
+                    WHEN 'ALL_ACCESS' THEN NOT b.metadata ? 'movedFrom'
+                     AND (b.start_at < k.all_access_starts_at OR b.start_at >= k.all_access_expires_at)
                     ELSE b.start_at < k.starts_at OR b.start_at >= k.expires_at END""",
     ),
     Invariant(
@@ -107,12 +116,14 @@ BOOKINGS = (
     ),
     Invariant(
         "all_access.day",
-        "a booking that a pass pays uses the local day of its session, once, within the pass's daily limit",
+        "a booking that a pass pays uses the local day of its session, once, within the pass's daily limit; where the"
+        " studio moved it, it may use another one",
         f"""SELECT 'booking ' || b.id AS what FROM bookings b JOIN organizations o ON o.id = b.organization_id
               LEFT JOIN all_access_daily_usages u ON u.booking_id = b.id AND u.freed_at IS NULL
               LEFT JOIN student_packages k ON k.id = b.student_package_id
              WHERE (b.payment_type = 'ALL_ACCESS' AND {CONSUMES}) <> (u.id IS NOT NULL)
-                OR u.usage_date <> (b.start_at AT TIME ZONE o.timezone)::date OR u.slot > k.all_access_daily_limit
+                OR (u.usage_date <> (b.start_at AT TIME ZONE o.timezone)::date AND NOT b.metadata ? 'movedFrom')
+                OR u.slot > k.all_access_daily_limit
                 OR u.student_id <> b.student_id OR u.student_package_id <> b.student_package_id""",  # noqa: S608 - our own text
     ),
     Invariant(
@@ -121,13 +132,13 @@ BOOKINGS = (
         """SELECT 'booking ' || b.id AS what FROM bookings b
             WHERE b.session_id IS NOT NULL AND b.status <> 'DRAFT'
               AND (NOT EXISTS (SELECT FROM notifications n WHERE n.booking_id = b.id
-                                  AND n.kind IN ('booking.confirmed', 'booking.changed'))
+                                  AND n.kind IN ('booking.confirmed', 'booking.changed', 'waitlist.promoted'))
                    OR NOT EXISTS (SELECT FROM domain_events e WHERE e.subject = 'booking/' || b.id))
            UNION ALL
            SELECT 'booking ' || b.id FROM bookings b
             WHERE b.session_id IS NOT NULL AND b.status IN ('CANCELLED', 'FORFEITED')
               AND NOT EXISTS (SELECT FROM notifications n WHERE n.booking_id = b.id
-                                 AND n.kind IN ('booking.cancelled', 'booking.forfeited'))
+                                 AND n.kind IN ('booking.cancelled', 'booking.forfeited', 'session.cancelled'))
               AND NOT EXISTS (SELECT FROM bookings later WHERE later.student_id = b.student_id
                                  AND later.metadata -> 'changedFrom' IN (to_jsonb(b.id), to_jsonb(b.guest_of)))""",
     ),

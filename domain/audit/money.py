@@ -17,9 +17,11 @@ MONEY = (
     ),
     Invariant(
         "payment.one_order",
-        "a paid order has the packages that its metadata counts",
+        "a paid order has the packages that its metadata counts, with their bonus",
         """SELECT 'order ' || o.id AS what FROM orders o
-             LEFT JOIN (SELECT k.order_id, count(DISTINCT k.id) AS packages, coalesce(sum(a.credits), 0) AS credits
+             LEFT JOIN (SELECT k.order_id, count(DISTINCT k.id) AS packages,
+                               coalesce(sum(a.credits + coalesce((SELECT -sum(u.credits) FROM package_uses u
+                                   WHERE u.allowance_id = a.id AND u.kind = 'BONUS'), 0)), 0) AS credits
                           FROM student_packages k
                           LEFT JOIN student_package_allowances a ON a.student_package_id = k.id
                          GROUP BY k.order_id) held ON held.order_id = o.id

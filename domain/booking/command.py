@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from db.models import PaymentType
 
-BOOK, CHANGE, CANCEL = KINDS = ("booking.book", "booking.change", "booking.cancel")
+BOOK, CHANGE, CANCEL, SCHEDULE = "booking.book", "booking.change", "booking.cancel", "booking.schedule"
+JOIN, LEAVE = "waitlist.join", "waitlist.leave"
+ADJUST = "package.adjust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +84,99 @@ class Cancel(Order):
     terms: Terms
 
 
-Command = Book | Change | Cancel
+@dataclass(frozen=True, slots=True)
+class Schedule(Order):
+    """A draft given its time: a session's, or `start_at` with a teacher, of several the first who can."""
+
+    booking_id: int
+    session_id: int | None
+    start_at: datetime | None
+    teacher_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Order):
+    """A place in line for a full session, to be booked until `auto_book_until` at the latest."""
+
+    session_id: int
+    auto_book_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Order):
+    """A place in line given up."""
+
+    session_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adjust(Order):
+    """A correction of the ledger by the studio: `credits` above zero are given, below zero taken."""
+
+    package_id: int
+    allowance_id: int
+    credits: int
+    reason: str
+    actor: str
+
+
+Command = Book | Change | Cancel | Schedule | Join | Leave | Adjust
+# What every order has, and what its kind says besides.
+Head = tuple[int, int, datetime, datetime]
+Said = Mapping[str, Any]
 
 
 def read(job: Mapping[str, Any]) -> Command:
     """Return a job's command; its request was checked field by field before it was accepted."""
-    said: dict[str, Any] = job["request"]
-    order = (job["id"], job["student_id"], job["received_at"], job["due_at"])
-    if job["kind"] == BOOK:
-        return Book(*order, said["sessionId"], said.get("seatId"), _wish(said), _friend(said))
-    if job["kind"] == CHANGE:
-        names = (said["bookingId"], said.get("sessionId"), said.get("seatId"))
-        return Change(*order, *names, _wish(said), _terms(said))
-    return Cancel(*order, said["bookingId"], _terms(said))
+    head = (job["id"], job["student_id"], job["received_at"], job["due_at"])
+    if job["kind"] == ADJUST:
+        return _adjust(head, job["request"], job["caller"])
+    return READERS[job["kind"]](head, job["request"])
+
+
+def _book(head: Head, said: Said) -> Book:
+    return Book(*head, said["sessionId"], said.get("seatId"), _wish(said), _friend(said))
+
+
+def _change(head: Head, said: Said) -> Change:
+    names = (said["bookingId"], said.get("sessionId"), said.get("seatId"))
+    return Change(*head, *names, _wish(said), _terms(said))
+
+
+def _cancel(head: Head, said: Said) -> Cancel:
+    return Cancel(*head, said["bookingId"], _terms(said))
+
+
+def _schedule(head: Head, said: Said) -> Schedule:
+    start_at = _instant(said.get("startTime"))
+    return Schedule(*head, said["bookingId"], said.get("sessionId"), start_at, said.get("teacherId"))
+
+
+def _join(head: Head, said: Said) -> Join:
+    return Join(*head, said["sessionId"], _instant(said.get("autoBookUntil")))
+
+
+def _leave(head: Head, said: Said) -> Leave:
+    return Leave(*head, said["sessionId"])
+
+
+def _adjust(head: Head, said: Said, caller: str) -> Adjust:
+    return Adjust(*head, said["packageId"], said["allowanceId"], said["credits"], said["reason"], caller)
+
+
+READERS: Mapping[str, Callable[[Head, Said], Command]] = {
+    BOOK: _book,
+    CHANGE: _change,
+    CANCEL: _cancel,
+    SCHEDULE: _schedule,
+    JOIN: _join,
+    LEAVE: _leave,
+}
+KINDS = (*READERS, ADJUST)
+
+
+def _instant(said: str | None) -> datetime | None:
+    return datetime.fromisoformat(said).astimezone(UTC) if said else None
 
 
 def _wish(said: Mapping[str, Any]) -> Wish:

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session as Transaction
 from db.models import PaymentType, ServiceType
 from db.transaction import fetch
 from domain.booking.command import Wish
-from domain.booking.facts import complete, read_sessions, read_students
 from domain.booking.fit import Fit
 from domain.booking.paying import Means, best, choose, enrollment_required, judge
+from domain.booking.sessions import read_sessions
 from domain.booking.state import Package, Seat, Session, Student
+from domain.booking.students import complete, read_students
 from domain.errors import InvalidCommand, NotFound, Refusal
 
 # However much somebody has held: of the oldest packages nobody asks why they do not pay.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from domain.booking.outgoing import Outgoing
+from domain.booking.shape import shown
 from domain.booking.state import Package, Standing, Student, World
 from domain.errors import Refusal
+from domain.family import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,19 @@ class Desk:
         """Tell the student, and other systems, of a change to a booking."""
         self.outgoing.tell(self.student, what, booking, at=self.at)
 
+    def answer(self, what: str, rows: Sequence[Mapping[str, Any]]) -> Result:
+        """Tell of bookings, the host's first; return the answer to their command: theirs, and their guest's."""
+        for row in rows:
+            self.tell(what, row)
+        return {name: shown(row) for name, row in zip(("booking", "guestBooking"), rows, strict=False)}
+
     @contextmanager
     def all_or_nothing(self, old: Standing) -> Iterator[None]:
         """Undo in memory what was begun with a booking if the rest of it is refused."""
         world = self.world
         before = deepcopy((self.student, old, world.guests.get(old.id), world.ids))
-        taken = {key: (set(each.places), set(each.sat)) for key, each in world.sessions.items()}
+        taken = {key: (set(each.places), set(each.sat), each.is_scheduled) for key, each in world.sessions.items()}
+        undone = set(world.undone)
         written = self.outgoing.copy()
         try:
             yield
@@ -57,7 +66,9 @@ class Desk:
             world.students[self.student_id], world.bookings[old.id], guest, world.ids = before
             if guest:
                 world.guests[old.id] = world.bookings[guest.id] = guest
-            for key, (places, sat) in taken.items():
+            for key, (places, sat, is_scheduled) in taken.items():
                 world.sessions[key].places, world.sessions[key].sat = places, sat
+                world.sessions[key].is_scheduled = is_scheduled
+            world.undone = undone
             self.outgoing.restore(written)
             raise

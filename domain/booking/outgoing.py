@@ -12,7 +12,6 @@ from uuid import uuid4
 from db.models import UseKind
 from domain.booking.shape import told
 from domain.booking.state import Package, Student
-from domain.validity import end_of_days
 
 Row = dict[str, Any]
 
@@ -32,6 +31,15 @@ class Outgoing:
     events: list[Row] = field(default_factory=list)
     sequences: dict[int, int] = field(default_factory=dict)
     validities: dict[int, Row] = field(default_factory=dict)
+    # Sessions made for one student, and those that nobody comes to any more.
+    arranged: list[Row] = field(default_factory=list)
+    ended: set[int] = field(default_factory=set)
+    # Sessions in which a place came free while somebody waits.
+    freed: set[int] = field(default_factory=set)
+    joined: dict[int, Row] = field(default_factory=dict)
+    entries: dict[int, Row] = field(default_factory=dict)
+    # Bookings of promotions that were given back.
+    undone: list[int] = field(default_factory=list)
 
     def copy(self) -> Outgoing:
         """Return what there is by now, to come back to."""
@@ -65,21 +73,60 @@ class Outgoing:
                 "kind": kind.value,
                 "credits": credits,
                 "booking_id": booking_id,
+                "reason": None,
+                "actor": None,
                 "created_at": at,
             }
         )
 
-    def tell(self, student: Student, what: str, booking: Mapping[str, Any], *, at: datetime) -> None:
-        """Add the mail and the domain event of a change to a booking."""
+    def adjust(
+        self,
+        student: Student,
+        allowance_id: int,
+        credits: int,  # noqa: A002 - the columns of a line
+        why: tuple[str, str],
+        *,
+        at: datetime,
+    ) -> None:
+        """Add a line that staff write: credits with the sign of the ledger, and their reason and who gave it."""
+        reason, actor = why
+        line = {"organization_id": student.organization_id, "allowance_id": allowance_id, "credits": credits}
+        # In the columns of every other line: they are written with them, in their order.
+        about = {"kind": UseKind.ADJUST.value, "booking_id": None, "reason": reason, "actor": actor}
+        self.uses.append(line | about | {"created_at": at})
+
+    def tell(
+        self, student: Student, what: str, booking: Mapping[str, Any], *, mail: str | None = None, at: datetime
+    ) -> None:
+        """Add the mail and the domain event of a change to a booking; the mail may be of a kind of its own."""
+        self.note(student, what, booking, at=at)
+        kind, key = mail or what, f"booking:{booking['id']}:{student.sequence}"
+        self.mail(student, kind, key, booking_id=booking["id"], at=at)
+
+    def note(self, student: Student, what: str, booking: Mapping[str, Any], *, at: datetime) -> None:
+        """Add the domain event of a change to a booking, of which its student gets no mail."""
+        self.publish(student, what, f"booking/{booking['id']}", told(booking, student.external_id), at=at)
+
+    def publish(self, student: Student, what: str, subject: str, data: Mapping[str, Any], *, at: datetime) -> None:
+        """Add a domain event about something of a student's."""
         student.sequence += 1
         self.sequences[student.id] = student.sequence
-        owner = {"organization_id": student.organization_id, "student_id": student.id}
-        leaving = {"due_at": at, "created_at": at}
-        mail = {"kind": what, "dedupe_key": f"booking:{booking['id']}:{student.sequence}", "booking_id": booking["id"]}
-        self.notifications.append(owner | mail | leaving | {"message_id": str(uuid4())})
-        event = {"type": what, "subject": f"booking/{booking['id']}", "sequence": student.sequence}
-        data = told(booking, student.external_id)
-        self.events.append(owner | event | leaving | {"data": data, "message_id": str(uuid4())})
+        event = {"type": what, "subject": subject, "sequence": student.sequence, "data": dict(data)}
+        self.events.append(_leaving(student, at) | event)
+
+    def mail(  # noqa: PLR0913 - what a mail tells of
+        self,
+        student: Student,
+        kind: str,
+        dedupe_key: str,
+        *,
+        booking_id: int | None = None,
+        waitlist_entry_id: int | None = None,
+        at: datetime,
+    ) -> None:
+        """Add a mail; the same key is told once."""
+        about = {"booking_id": booking_id, "waitlist_entry_id": waitlist_entry_id}
+        self.notifications.append(_leaving(student, at) | {"kind": kind, "dedupe_key": dedupe_key} | about)
 
     def date(self, student: Student, package: Package) -> None:
         """Give a package whose days begin with its first session the dates that follow from its sessions."""
@@ -87,9 +134,21 @@ class Outgoing:
             return
         first = min(package.starts, default=None)
         package.starts_at = first
-        package.expires_at = end_of_days(first, package.days, student.zone.key) if first else None
+        package.expires_at = package.end_from(first, student.zone) if first else None
+        self.keep(package)
+
+    def keep(self, package: Package) -> None:
+        """Write the dates that a package has now."""
         self.validities[package.id] = {
             "id": package.id,
             "starts_at": package.starts_at,
             "expires_at": package.expires_at,
+            "extended_until": package.extended_until,
+            "all_access_expires_at": package.all_access.ends_at if package.all_access else None,
         }
+
+
+def _leaving(student: Student, at: datetime) -> Row:
+    """Return what every row of an outbox begins with."""
+    owner = {"organization_id": student.organization_id, "student_id": student.id}
+    return owner | {"due_at": at, "created_at": at, "message_id": str(uuid4())}

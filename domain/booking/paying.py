@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from db.models import PaymentType
 from domain.booking.command import Wish
 from domain.booking.fit import Fit, cost, fits
-from domain.booking.state import Line, Package, Pass, Seat, Session, Student
+from domain.booking.state import Line, Package, Pass, Seat, Session, Standing, Student
 from domain.errors import (
     AllAccessUsedToday,
     ConfirmationRequired,
@@ -24,7 +24,6 @@ from domain.errors import (
     Refusal,
 )
 from domain.holding.package import PackageStatus
-from domain.validity import end_of_days
 
 # Of several reasons why nothing pays, the one that its student can do most about.
 MOST_TELLING = (ConfirmationRequired, AllAccessUsedToday, PackageSuspended, PackageExpired, PackageNotStarted)
@@ -66,6 +65,25 @@ def choose(student: Student, session: Session, seat: Seat | None, wish: Wish) ->
             " confirmHigherTier true to use them."
         )
     return means
+
+
+def draw(student: Student, session: Session, seat: Seat | None, draft: Standing) -> Means:
+    """Return the credit of a draft as what pays for a session; whoever names the draft confirms what it is worth.
+
+    Raises:
+        Refusal: it is for other sessions, or the package cannot pay.
+
+    """
+    package = student.packages.get(draft.student_package_id or 0)
+    line = package.line(draft.allowance_id or 0) if package else None
+    if package is None or line is None:
+        raise InsufficientCredits("The package of this draft ended long ago: book a session with another one.")
+    judged = _fallen(package) or _by_line(package, line, session, seat)
+    if isinstance(judged, Means):
+        judged = _invalid(student.zone, package, session.start_at) or judged
+    if isinstance(judged, Refusal):
+        raise judged
+    return judged
 
 
 def judge(student: Student, session: Session, seat: Seat | None, wish: Wish) -> list[tuple[Package, Judgement]]:
@@ -157,7 +175,7 @@ def _invalid(zone: ZoneInfo, package: Package, start_at: datetime) -> Refusal | 
 def _pushing(zone: ZoneInfo, package: Package, start_at: datetime) -> Refusal | None:
     """Return why a session cannot be the first or the last of a package whose days begin with its first one."""
     first, last = min([*package.starts, start_at]), max([*package.starts, start_at])
-    end = end_of_days(first, package.days, zone.key)
+    end = package.end_from(first, zone)
     if last < end:
         return None
     if start_at == last:

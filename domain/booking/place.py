@@ -8,7 +8,7 @@ from db.models import BookingStatus, BookingType, PaymentType
 from domain.booking.command import Friend, Wish
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.paying import Means, choose
+from domain.booking.paying import Means, choose, draw
 from domain.booking.seating import find_seats
 from domain.booking.state import Line, Package, Seat, Session, Span, Standing, Student
 from domain.errors import FriendPassUnavailable
@@ -20,13 +20,17 @@ MOST_FRIENDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who comes and how they pay. `note` goes onto the bookings; `instead_of` is the booking that these replace."""
+    """Who comes and how they pay. `note` goes onto the bookings; `instead_of` is the booking that these replace.
+
+    `draft` is the one that pays.
+    """
 
     seat_id: int | None
     wish: Wish
     friend: Friend | None
     note: Row = field(default_factory=dict)
     instead_of: Standing | None = None
+    draft: Standing | None = None
 
 
 def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
@@ -37,8 +41,9 @@ def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
 
     """
     friend = party.friend
-    seat, guest_seat = find_seats(session, party.seat_id, friend.seat_id if friend else None, guest=friend is not None)
-    means = choose(desk.student, session, seat, _wish(party, desk.student, session))
+    guest_seat_id, promised = friend.seat_id if friend else None, _promised(desk, session, party)
+    seat, guest_seat = find_seats(session, party.seat_id, guest_seat_id, guest=friend is not None, promised=promised)
+    means = _means(desk, session, seat, party)
     friend_pass = _friend_pass(desk.student, session) if friend else None
     host = _host(desk, session, seat, means) | {"metadata": party.note}
     _pay(desk, session, means, host)
@@ -51,6 +56,24 @@ def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
     desk.outgoing.booked.append(guest)
     desk.world.guests[host["id"]] = Standing.of(guest)
     return [host, guest]
+
+
+def _promised(desk: Desk, session: Session, party: Party) -> int:
+    """Return how many free places are for others: none, where the party has one and only moves to another seat."""
+    old = party.instead_of
+    stays = old is not None and old.session_id == session.id
+    return 0 if stays else session.promised(desk.student, at=desk.at)
+
+
+def _means(desk: Desk, session: Session, seat: Seat | None, party: Party) -> Means:
+    """Return what pays: the credit of a draft, else what is chosen."""
+    if party.draft is None:
+        return choose(desk.student, session, seat, _wish(party, desk.student, session))
+    means = draw(desk.student, session, seat, party.draft)
+    if means.line:
+        named = party.draft.id
+        means.line.drafts.sort(key=lambda draft: draft != named)
+    return means
 
 
 def _wish(party: Party, student: Student, session: Session) -> Wish:

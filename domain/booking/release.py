@@ -9,7 +9,7 @@ from db.models import BookingStatus, BookingType, PaymentType
 from domain.booking.command import Cancel, Change
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.state import MADE_AT, Line, Standing
+from domain.booking.state import MADE_AT, MOVED_FROM, Line, Session, Standing
 from domain.errors import BookingClosed, CancellationWindowClosed, SessionStarted, TooLate
 
 # A booking made inside the window can be undone free for this long.
@@ -58,10 +58,16 @@ def outcome(desk: Desk, old: Standing, command: Cancel | Change) -> BookingStatu
 
 
 def is_free(old: Standing, window: timedelta, *, at: datetime) -> bool:
-    """Say whether a cancellation gives back what paid: before the window by elapsed time, or to undo a late booking."""
+    """Say whether a cancellation gives back what paid: before the window by elapsed time, or to undo.
+
+    One whose session the studio moved may be given back until it starts. A late booking may be undone for some
+    minutes, one that the waitlist made for as long as it says.
+    """
     assert old.start_at is not None  # noqa: S101 - a confirmed booking has one, by its constraint
-    if old.start_at - at >= window:
+    if old.start_at - at >= window or MOVED_FROM in old.metadata:
         return True
+    if old.undo_until is not None:
+        return at <= old.undo_until
     return old.start_at - old.made_at < window and at - old.made_at <= UNDO_WITHIN
 
 
@@ -69,6 +75,12 @@ def since(old: Standing, window: timedelta, *, at: datetime) -> Row:
     """Return the note on what replaces a booking inside its window: its undo runs on, and does not begin anew."""
     assert old.start_at is not None  # noqa: S101 - a confirmed booking has one, by its constraint
     return {MADE_AT: old.made_at.isoformat()} if old.start_at - at < window else {}
+
+
+def moved_from(old: Standing, session: Session) -> Row:
+    """Return the note on another seat in a session that the studio moved: it may be given back as the old one."""
+    stays = old.session_id == session.id and MOVED_FROM in old.metadata
+    return {MOVED_FROM: old.metadata[MOVED_FROM]} if stays else {}
 
 
 def release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> list[Row]:
@@ -85,6 +97,7 @@ def _release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> Row
     if status is BookingStatus.CANCELLED:
         row |= _give_back(desk, old)
     _leave(desk, old)
+    _undo(desk, old)
     desk.world.guests.pop(old.guest_of or 0, None)
     desk.world.bookings[old.id] = Standing.of(row)
     desk.outgoing.release(row)
@@ -97,10 +110,27 @@ def _leave(desk: Desk, old: Standing) -> None:
     if session := desk.world.sessions.get(old.session_id or 0):
         session.places.discard(old.place or 0)
         session.sat.discard(old.seat_id or 0)
+        _offer(desk, session)
     package = desk.package_of(old)
     if old.guest_of is None and package and package.begins_with_use and old.start_at in package.starts:
         package.starts.remove(old.start_at)
         desk.outgoing.date(desk.student, package)
+
+
+def _offer(desk: Desk, session: Session) -> None:
+    """Offer a place that came free to those who wait; a session made for one student ends with their booking."""
+    if session.line:
+        desk.outgoing.freed.add(session.id)
+    if session.is_arranged and not session.places:
+        session.is_scheduled = False
+        desk.outgoing.ended.add(session.id)
+
+
+def _undo(desk: Desk, old: Standing) -> None:
+    """Note that a promotion was given back in its time: its student is not promoted there again."""
+    if old.undo_until and desk.at <= old.undo_until and old.session_id:
+        desk.outgoing.undone.append(old.id)
+        desk.world.undone.add((old.student_id, old.session_id))
 
 
 def _give_back(desk: Desk, old: Standing) -> Row:

@@ -15,12 +15,20 @@ from db.models import (
     PackageUse,
     Student,
     StudentPackage,
+    WaitlistEntry,
 )
 from db.transaction import fetch
+from domain.booking.arranged import end_sessions, insert_arranged
 from domain.booking.outgoing import Outgoing
+from domain.waitlist.calling import call_for
 
 FREE_DAYS = """
 UPDATE all_access_daily_usages SET freed_at = %(at)s WHERE booking_id = ANY(%(bookings)s) AND freed_at IS NULL
+"""
+
+UNDO = """
+UPDATE waitlist_entries SET status = 'LEFT', ended_at = %(at)s
+ WHERE booking_id = ANY(%(bookings)s) AND status = 'PROMOTED'
 """
 
 
@@ -30,6 +38,8 @@ def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
     update(session, Booking, list(outgoing.released.values()))
     if outgoing.freed_days:
         fetch(session, FREE_DAYS, bookings=outgoing.freed_days, at=at)
+    end_sessions(session, outgoing.ended)
+    insert_arranged(session, outgoing.arranged)
     update(session, Booking, list(outgoing.taken.values()))
     insert(session, Booking, outgoing.booked)
     insert(session, PackageUse, outgoing.uses)
@@ -39,3 +49,13 @@ def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
     sequences = sorted(outgoing.sequences.items())
     update(session, Student, [{"id": student, "event_sequence": number} for student, number in sequences])
     update(session, StudentPackage, list(outgoing.validities.values()))
+    write_line(session, outgoing, at=at)
+    call_for(session, outgoing.freed, at=at)
+
+
+def write_line(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
+    """Write who joined a line, and what became of those in one."""
+    insert(session, WaitlistEntry, list(outgoing.joined.values()))
+    update(session, WaitlistEntry, [outgoing.entries[number] for number in sorted(outgoing.entries)])
+    if outgoing.undone:
+        fetch(session, UNDO, bookings=outgoing.undone, at=at)

@@ -9,8 +9,12 @@ from domain.errors import InvalidCommand, SeatTaken, SessionFull
 Seating = tuple[Seat | None, Seat | None]
 
 
-def find_seats(session: Session, seat_id: int | None, guest_seat_id: int | None, *, guest: bool) -> Seating:
+def find_seats(
+    session: Session, seat_id: int | None, guest_seat_id: int | None, *, guest: bool, promised: int = 0
+) -> Seating:
     """Return a seat each for a host and a guest: the one that is named, else the cheapest free one.
+
+    So many places are `promised` to others, who wait.
 
     Raises:
         SessionFull: there is no room for both.
@@ -19,8 +23,8 @@ def find_seats(session: Session, seat_id: int | None, guest_seat_id: int | None,
 
     """
     party = 1 + guest
-    if session.room < party:
-        raise SessionFull(_full(session, party))
+    if session.room - promised < party:
+        raise SessionFull(_full(session, party, promised))
     host_seat = _named(session, seat_id)
     guest_seat = _named(session, guest_seat_id)
     if host_seat is not None and host_seat == guest_seat:
@@ -44,7 +48,10 @@ def _named(session: Session, seat_id: int | None) -> Seat | None:
     return seat
 
 
-def _full(session: Session, party: int) -> str:
-    if session.room <= 0:
-        return f"{session.name} is full: choose another session."
-    return f"{session.name} has {session.room} place(s) left, and {party} are needed: choose another session."
+def _full(session: Session, party: int, promised: int) -> str:
+    free = session.room - promised
+    if free <= 0:
+        taken = "is full" if session.room <= 0 else "has free places for those who wait only"
+        line = ", or join its waitlist" if session.has_waitlist else ""
+        return f"{session.name} {taken}: choose another session{line}."
+    return f"{session.name} has {free} place(s) left, and {party} are needed: choose another session."

@@ -11,8 +11,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from db.models import BookingStatus, BookingType, PaymentType, ServiceType
+from db.models import BookingStatus, BookingType, PaymentType, ServiceType, WaitlistStatus
+from domain.calendar.teacher import Hours
 from domain.holding.package import PackageStatus
+from domain.validity import end_of_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,26 @@ class Seat:
 
 
 @dataclass(slots=True)
+class Waiting:
+    """A place in line; whoever was skipped keeps it, and keeps nobody else from a free place."""
+
+    id: int
+    student_id: int
+    status: WaitlistStatus
+    joined_at: datetime
+    auto_book_until: datetime | None
+
+    def until(self, closes_at: datetime) -> datetime:
+        """Return until when it may be booked: by its own end, or that of the line."""
+        return min(self.auto_book_until or closes_at, closes_at)
+
+
+@dataclass(slots=True)
 class Session:
-    """A session; `seats` the cheapest first, empty where one sits anywhere. `places` and `sat` are taken."""
+    """A session; `seats` the cheapest first, empty where one sits anywhere. `places` and `sat` are taken.
+
+    `line` waits for it, in turn. One that is `arranged` was made for a single student.
+    """
 
     id: int
     organization_id: int
@@ -43,6 +63,10 @@ class Session:
     sat: set[int] = field(default_factory=set)
     # Of each booking in it, its place when it was read.
     held: dict[int, int] = field(default_factory=dict)
+    line: list[Waiting] = field(default_factory=list)
+    is_arranged: bool = False
+    # Of one that is being arranged, who is to give it.
+    teacher: Teacher | None = None
 
     @property
     def minutes(self) -> int:
@@ -59,6 +83,21 @@ class Session:
         """How many more can come."""
         free = self.capacity - len(self.places)
         return min(free, len(self.free_seats)) if self.seats else free
+
+    @property
+    def has_waitlist(self) -> bool:
+        """Whether one may wait for it: a group's."""
+        return self.service is ServiceType.GROUP
+
+    def entry(self, student_id: int) -> Waiting | None:
+        """Return a student's place in line."""
+        return next((each for each in self.line if each.student_id == student_id), None)
+
+    def promised(self, student: Student, *, at: datetime) -> int:
+        """Return how many places are for those who wait before a student: a free one is offered to the line first."""
+        own, closes_at = self.entry(student.id), self.start_at - student.cutoff
+        ahead = (each for each in self.line if own is None or each.id < own.id)
+        return sum(each.status is WaitlistStatus.WAITING and at < each.until(closes_at) for each in ahead)
 
     def next_place(self) -> int:
         """Return a place that is free; behind all that are taken, unless somebody left one."""
@@ -109,10 +148,16 @@ class Package:
     starts: list[datetime]
     friend_came: bool = False
     friends_asked: int = 0
+    extended_until: datetime | None = None
 
     def line(self, allowance_id: int) -> Line | None:
         """Return the line of an allowance."""
         return next((line for line in self.lines if line.id == allowance_id), None)
+
+    def end_from(self, first: datetime, zone: ZoneInfo) -> datetime:
+        """Return when it ends if its days begin with a session: never before the end that the studio gave it."""
+        end = end_of_days(first, self.days, zone.key)
+        return max(end, self.extended_until) if self.extended_until else end
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +179,7 @@ class Student:
     external_id: str | None
     zone: ZoneInfo
     window: timedelta
+    cutoff: timedelta
     sequence: int
     packages: dict[int, Package] = field(default_factory=dict)
     spans: dict[int, Span] = field(default_factory=dict)
@@ -144,8 +190,11 @@ class Student:
         return instant.astimezone(self.zone).date()
 
 
-# In a booking's metadata: when the late booking was made that it replaced.
+# In a booking's metadata: when the late booking was made that it replaced; until when a promotion may be undone.
 MADE_AT = "undoFrom"
+UNDO_UNTIL = "undoUntil"
+# When the session was to begin before the studio moved it first; until when what paid lasts, where that became longer.
+MOVED_FROM, EXTENDED = "movedFrom", "extendedUntil"
 
 
 @dataclass(slots=True)
@@ -181,6 +230,12 @@ class Standing:
         noted = self.metadata.get(MADE_AT)
         return datetime.fromisoformat(str(noted)) if noted else self.created_at
 
+    @property
+    def undo_until(self) -> datetime | None:
+        """Until when a promotion may be undone, free of charge; None of any other booking."""
+        noted = self.metadata.get(UNDO_UNTIL)
+        return datetime.fromisoformat(str(noted)) if noted else None
+
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Standing:
         """Return what a row of the bookings says."""
@@ -193,12 +248,44 @@ class Standing:
         return cls(**{each.name: row[each.name] for each in fields(cls)} | kinds)
 
 
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """When a teacher gives a session."""
+
+    start_at: datetime
+    end_at: datetime
+
+
+@dataclass(slots=True)
+class Teacher:
+    """A teacher who can be asked for a time: when they can, in local hours, and when they cannot."""
+
+    id: int
+    tier: int
+    hours: tuple[Hours, ...]
+    busy: list[Busy] = field(default_factory=list)
+
+    def take(self, session: Session) -> None:
+        """Be busy with a session."""
+        self.busy.append(Busy(session.start_at, session.end_at))
+
+
 @dataclass(slots=True)
 class World:
-    """All that a batch is about; `ids` are numbers kept for new bookings."""
+    """All that a batch is about; `ids` are numbers kept for new bookings, the others for sessions and places in line.
+
+    `teachers` are those whom a batch may ask, by organization and in the order in which they are asked; `undone`
+    are the students and sessions of promotions that were given back.
+    """
 
     students: dict[int, Student]
     sessions: dict[int, Session]
     bookings: dict[int, Standing]
     guests: dict[int, Standing]
     ids: list[int]
+    session_ids: list[int] = field(default_factory=list)
+    entry_ids: list[int] = field(default_factory=list)
+    teachers: dict[int, list[Teacher]] = field(default_factory=dict)
+    undone: set[tuple[int, int]] = field(default_factory=set)
+    # By line, a session that was sold to be scheduled later, of the lines that are adjusted.
+    drafted: dict[int, Standing] = field(default_factory=dict)

@@ -74,8 +74,9 @@ class Span:
 
 
 def calendar(session: Session, organization_id: int, span: Span, part: TimedPart) -> list[CalendarRow]:
-    """Return the sessions that take place, in the order of their starts; three statements however many they are."""
-    takes_place = during(organization_id, span).where(ClassSession.status == SessionStatus.SCHEDULED)
+    """Return the sessions on offer, in the order of their starts; three statements however many they are."""
+    offered = (ClassSession.status == SessionStatus.SCHEDULED, ~ClassSession.arranged)
+    takes_place = during(organization_id, span).where(*offered)
     return rows(session, earliest_first(takes_place, ClassSession.start_at, ClassSession.id, part))
 
 

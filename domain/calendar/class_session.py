@@ -15,6 +15,7 @@ from db.transaction import fetch
 from domain.calendar import group_class, teacher
 from domain.constraint import told
 from domain.errors import InvalidField, NotFound, SessionCancelled, TeacherUnavailable
+from domain.waitlist.calling import call_for
 
 # What the database calls a teacher in two places, and a class that starts twice at once.
 TEACHER_TWICE = "ex_class_sessions_teacher"
@@ -103,8 +104,10 @@ def create(session: Session, organization_id: int, wanted: NewSession, *, at: da
     return row
 
 
-def change(session: Session, organization_id: int, session_id: int, values: Mapping[str, Any]) -> ClassSession:
-    """Change the capacity or the teacher of a session, whichever is named.
+def change(
+    session: Session, organization_id: int, session_id: int, values: Mapping[str, Any], *, at: datetime
+) -> ClassSession:
+    """Change the capacity or the teacher of a session, whichever is named; new places are offered to those who wait.
 
     Raises:
         NotFound: the organization has no such session or teacher.
@@ -120,6 +123,8 @@ def change(session: Session, organization_id: int, session_id: int, values: Mapp
     with told(session, {TEACHER_TWICE: _unavailable()}):
         for key, value in values.items():
             setattr(row, key, value)
+    if "capacity" in values:
+        call_for(session, [row.id], at=at)
     return row
 
 

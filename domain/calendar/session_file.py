@@ -19,6 +19,7 @@ from domain.calendar.wanted_session import LONGEST, Calendar, Key, Wanted, read
 from domain.catalog.changes import Changes
 from domain.constraint import told
 from domain.errors import InvalidCatalog
+from domain.waitlist.calling import call_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def apply(
     slug = calendar.organization.slug
     meanwhile = InvalidCatalog(f"{slug}.sessions: somebody changed them meanwhile; apply the file again")
     with told(session, {TEACHER_TWICE: meanwhile, START_TWICE: meanwhile}):
-        _change(session, changed)
+        _change(session, changed, at=at)
         bulk.insert(session, ClassSession, list(new.values()))
     for rows, is_new in ((new, True), (changed, False)):
         if rows:
@@ -145,7 +146,7 @@ def _check_teachers(calendar: Calendar, busy: Iterable[Busy]) -> None:
             raise InvalidCatalog(f"{where}.teacher: {teacher and teacher.code} has two sessions at once, at {times}")
 
 
-def _change(session: Session, changed: Mapping[int, Wanted]) -> None:
+def _change(session: Session, changed: Mapping[int, Wanted], *, at: datetime) -> None:
     """Give sessions the capacity and the teacher that are said, under their locks."""
     if not changed:
         return
@@ -163,3 +164,4 @@ def _change(session: Session, changed: Mapping[int, Wanted]) -> None:
     # Two sessions may exchange their teachers, who are in one place at a time in between, too.
     session.execute(update(ClassSession).where(ClassSession.id.in_(changed)).values(teacher_id=None))
     bulk.update(session, ClassSession, rows)
+    call_for(session, list(changed), at=at)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db.models import GroupClass, Organization, Teacher
+from db.models.class_session import MAX_MINUTES
 from domain.calendar.entries import SessionEntry
-from domain.catalog.fields import MAX_MINUTES
 from domain.errors import InvalidCatalog
 from domain.localtime import instant
 

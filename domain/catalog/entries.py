@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from db.models import ServiceType, ValidityStart
 from domain.calendar.entries import ClassEntry, SessionEntry, TeacherEntry
@@ -25,10 +25,17 @@ from domain.catalog.fields import (
     Zone,
     differ,
 )
+from domain.desk.coupon_file import CouponEntry
 from domain.errors import InvalidCatalog
 
+MAX_LINES = 20
+MAX_PRICES = 100
+# What a pass may pay for; a session of a course takes enrollments only.
+PassServices = tuple[Literal[ServiceType.GROUP, ServiceType.PRIVATE], ...]
+DailyLimit = Annotated[int, Field(gt=0, le=24, strict=True)]
 # A year in minutes.
 MAX_WINDOW = 525_600
+Window = Annotated[int, Field(ge=0, le=MAX_WINDOW, strict=True)]
 
 
 class AllowanceEntry(Part):
@@ -63,53 +70,65 @@ class ProductEntry(Part):
     validity_days: Days
     validity_starts: ValidityStart = ValidityStart.PURCHASE
     bundle_description: Name | None = None
-    allowances: tuple[AllowanceEntry, ...] = Field(default=(), max_length=20)
     all_access_days: Days | None = None
-    all_access_services: tuple[Literal[ServiceType.GROUP, ServiceType.PRIVATE], ...] = Field(
-        default=(ServiceType.GROUP,), min_length=1, max_length=2
-    )
-    all_access_daily_limit: Annotated[int, Field(gt=0, le=24, strict=True)] = 1
+    allowances: tuple[AllowanceEntry, ...] = Field(default=(), max_length=MAX_LINES, validate_default=True)
+    all_access_services: PassServices = Field(default=(ServiceType.GROUP,), min_length=1, max_length=2)
+    all_access_daily_limit: DailyLimit = 1
     friend_pass_days: Days | None = None
     elite_badge: bool = False
     schedule_later: ScheduleLater | None = None
     stripe_product_id: Name | None = None
-    stripe_price_ids: tuple[Name, ...] = Field(default=(), max_length=100)
+    stripe_price_ids: tuple[Name, ...] = Field(default=(), max_length=MAX_PRICES)
     active: bool = True
 
-    @model_validator(mode="after")
-    def _sellable(self) -> ProductEntry:
-        """Refuse a product that would give nothing, or drafts without credits to pay for them."""
+    @field_validator("allowances")
+    @classmethod
+    def _sellable(cls, lines: tuple[AllowanceEntry, ...], said: ValidationInfo) -> tuple[AllowanceEntry, ...]:
+        """Refuse lines that could not be sold, and a product that would give nothing."""
         try:
-            bundle.check_lines(self.allowances)
+            bundle.check_lines(lines)
         except InvalidCatalog as error:
             raise ValueError(str(error)) from error
-        if not self.allowances and self.all_access_days is None:
+        if not lines and said.data.get("all_access_days", 1) is None:
             raise ValueError("gives nothing: name allowances or all_access_days")
-        later = self.schedule_later
-        if later and all(line.service_type is not later.service_type for line in self.allowances):
-            raise ValueError(f"schedule_later.service_type {later.service_type} has no allowance that would pay for it")
-        return self
+        return lines
+
+    @field_validator("schedule_later")
+    @classmethod
+    def _payable(cls, later: ScheduleLater | None, said: ValidationInfo) -> ScheduleLater | None:
+        """Refuse drafts without credits to pay for them."""
+        lines = said.data.get("allowances")
+        if later and lines is not None and all(line.service_type is not later.service_type for line in lines):
+            raise ValueError(f"service_type {later.service_type} has no allowance that would pay for it")
+        return later
 
 
 class OrganizationEntry(Part):
-    """A studio or a school. `credit_price` in minor units; the window is of elapsed time before a session."""
+    """A studio or a school. `credit_price` in minor units.
+
+    Its policies are of elapsed time: until when before a session one may cancel and is promoted from its waitlist, and
+    how long after its end a booking that nobody marked is completed.
+    """
 
     slug: Slug
     name: Name
     timezone: Zone
     currency: Currency
     credit_price: Money
-    cancellation_window_minutes: Annotated[int, Field(ge=0, le=MAX_WINDOW, strict=True)] = 1_440
+    cancellation_window_minutes: Window = 1_440
+    waitlist_cutoff_minutes: Window = 120
+    completion_delay_minutes: Window = 240
     stripe_account_id: Name | None = None
     email_sender: Sender | None = None
     products: tuple[ProductEntry, ...] = Field(default=(), max_length=1_000)
+    coupons: tuple[CouponEntry, ...] = Field(default=(), max_length=1_000)
     teachers: tuple[TeacherEntry, ...] = Field(default=(), max_length=1_000)
     classes: tuple[ClassEntry, ...] = Field(default=(), max_length=1_000)
     sessions: tuple[SessionEntry, ...] = Field(default=(), max_length=10_000)
 
     @model_validator(mode="after")
     def _codes_differ(self) -> OrganizationEntry:
-        for what in ("products", "teachers", "classes"):
+        for what in ("products", "coupons", "teachers", "classes"):
             differ(f"{what} with the same code", (entry.code for entry in getattr(self, what)))
         return self
 

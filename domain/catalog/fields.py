@@ -12,13 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from db.models.base import MAX_TEXT
-from db.models.class_session import MAX_CAPACITY
+from db.models.class_session import MAX_CAPACITY, MAX_MINUTES
 
 # Ten years: longer than anybody sells a package for, shorter than what a date can hold.
 MAX_DAYS = 3_660
 MAX_CREDITS = 10_000
 MAX_PRICE = 999_999_999_999
-MAX_MINUTES = 1_440
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 # A year outside is a slip of the pen, and its instants may be beyond what a date can hold.
 YEARS = range(2000, 2200)

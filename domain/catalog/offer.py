@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
-from db.models import Organization, Product, ProductType, ServiceType
+from db.models import Organization, Product, ProductType, ServiceType, ValidityStart
 from domain.booking.fit import Fit, cost, fits
 from domain.calendar.calendar import CalendarRow
 from domain.catalog import bundle
@@ -25,6 +25,16 @@ class OfferLine:
     teacher_tier: int
     credits: int
     credit_unit_minutes: int
+    weight: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What a credit is scheduled for later."""
+
+    service_type: ServiceType
+    minutes: int
+    teacher_tier: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +68,35 @@ class Offer:
     fit: Fit | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeOffer(Offer):
+    """A package with all that whoever keeps the catalog may change of it."""
+
+    validity_starts: ValidityStart
+    all_access_daily_limit: int
+    schedule_later: Later | None
+    stripe_product_id: str | None
+    stripe_price_ids: tuple[str, ...]
+
+
 def offers(session: Session, organization_id: int, part: Part) -> list[Offer]:
     """Return the packages that are on sale."""
     return _read(session, oldest_first(_on_sale(organization_id), Product.id, part))
+
+
+def offer(session: Session, organization_id: int, product_id: int) -> Offer | None:
+    """Return a package that is on sale; None where an organization has none of that id."""
+    return next(iter(_read(session, _on_sale(organization_id).where(Product.id == product_id))), None)
+
+
+def whole_offers(session: Session, organization_id: int, part: Part) -> list[WholeOffer]:
+    """Return the packages that were not deleted, also those that are not on sale."""
+    return _read_whole(session, oldest_first(_standing(organization_id), Product.id, part))
+
+
+def whole_offer(session: Session, organization_id: int, product_id: int) -> WholeOffer | None:
+    """Return a package, also one that is not on sale; None where an organization has none of that id, or deleted it."""
+    return next(iter(_read_whole(session, _standing(organization_id).where(Product.id == product_id))), None)
 
 
 def offers_for(session: Session, organization_id: int, wanted: CalendarRow, part: Part) -> list[Offer]:
@@ -87,13 +123,16 @@ def _line_fit(line: OfferLine, wanted: CalendarRow) -> Fit:
 
 
 def _on_sale(organization_id: int) -> Select[Any]:
+    return _standing(organization_id).where(Product.active)
+
+
+def _standing(organization_id: int) -> Select[Any]:
     return (
         select(Product, Organization.credit_price)
         .join(Organization, Organization.id == Product.organization_id)
         .where(
             Product.organization_id == organization_id,
             Product.product_type == ProductType.PACKAGE,
-            Product.active,
             Product.deleted_at.is_(None),
         )
         .options(selectinload(Product.allowances))
@@ -102,6 +141,25 @@ def _on_sale(organization_id: int) -> Select[Any]:
 
 def _read(session: Session, statement: Select[Any]) -> list[Offer]:
     return [_offer(product, credit_price) for product, credit_price in session.execute(statement)]
+
+
+def _read_whole(session: Session, statement: Select[Any]) -> list[WholeOffer]:
+    rows = session.execute(statement.options(selectinload(Product.prices))).all()
+    return [whole(product, credit_price) for product, credit_price in rows]
+
+
+def whole(product: Product, credit_price: int) -> WholeOffer:
+    """Return a package as its admins see it; the price of a single credit in minor units."""
+    shown = _offer(product, credit_price)
+    service, minutes = product.draft_service_type, product.draft_minutes
+    return WholeOffer(
+        **{each.name: getattr(shown, each.name) for each in fields(Offer)},
+        validity_starts=product.validity_starts,
+        all_access_daily_limit=product.all_access_daily_limit,
+        schedule_later=Later(service, minutes, product.draft_teacher_tier) if service and minutes else None,
+        stripe_product_id=product.stripe_product_id,
+        stripe_price_ids=tuple(sorted(price.stripe_price_id for price in product.prices)),
+    )
 
 
 def pricing(price: int, total_credits: int, credit_price: int) -> Pricing:
@@ -120,7 +178,7 @@ def pricing(price: int, total_credits: int, credit_price: int) -> Pricing:
 
 def _offer(product: Product, credit_price: int) -> Offer:
     lines = tuple(
-        OfferLine(line.service_type, line.teacher_tier, line.credits, line.credit_unit_minutes)
+        OfferLine(line.service_type, line.teacher_tier, line.credits, line.credit_unit_minutes, line.weight)
         for line in product.allowances
     )
     return Offer(

@@ -104,6 +104,14 @@ def holdings(session: Session, organization_id: int, student_id: int, part: Part
     return [_holding(row, left[row[0].id], at) for row in rows]
 
 
+def of_ids(session: Session, organization_id: int, package_ids: Sequence[int], *, at: datetime) -> dict[int, Holding]:
+    """Return packages of an organization's by their ids, whoever holds them, with two statements."""
+    held = _held(at).where(StudentPackage.organization_id == organization_id, StudentPackage.id.in_(package_ids))
+    rows = session.execute(held).tuples().all()
+    left = balances(session, organization_id, package_ids)
+    return {row[0].id: _holding(row, left[row[0].id], at) for row in rows}
+
+
 def _held(at: datetime) -> Select[Any]:
     """Return the statement of what all students hold, in the columns of `Held`."""
     return (

@@ -41,9 +41,11 @@ class Answered(Verdict):
     status = "SUCCEEDED"
 
 
+@dataclass(frozen=True, slots=True)
 class Refused(Verdict):
-    """The rules say no to a command; that is final, and `reason` is what its caller is told."""
+    """The rules say no to a command; that is final. `reason` is what its caller is told, `field` what it is about."""
 
+    field: str | None = None
     status = "FAILED"
 
 

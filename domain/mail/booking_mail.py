@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.models import BookingStatus
 from db.transaction import fetch
 from domain.mail import booking_words as words
-from domain.mail.booking_words import CANCELLED, CHANGED, CONFIRMED, FORFEITED
+from domain.mail.booking_words import CALLED_OFF, CANCELLED, CHANGED, CONFIRMED, FORFEITED, MOVED, PROMOTED
 from domain.mail.letter import Letter, sender
 
 # What a booking must be for its mail to be true; one that was a draft becomes one again.
@@ -20,7 +20,14 @@ TRUE_WHILE: Mapping[str, frozenset[BookingStatus]] = {
     CHANGED: frozenset({BookingStatus.CONFIRMED}),
     CANCELLED: frozenset({BookingStatus.CANCELLED, BookingStatus.DRAFT}),
     FORFEITED: frozenset({BookingStatus.FORFEITED}),
+    PROMOTED: frozenset({BookingStatus.CONFIRMED}),
+    CALLED_OFF: frozenset({BookingStatus.CANCELLED, BookingStatus.DRAFT}),
+    MOVED: frozenset({BookingStatus.CONFIRMED}),
 }
+
+
+# Events whose mail is of another kind, and tells more than those before it, too.
+WITH_OTHER_MAIL = ("booking.moved",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,12 @@ BOOKING = """
 SELECT n.kind, n.message_id::text, o.name AS organization, o.email_sender, o.slug, o.timezone,
        s.name AS student, s.email, b.id, b.guest_of, b.guest_name, b.guest_email,
        b.status, b.payment_type, b.credits_used, b.session_id, b.start_at, b.end_at,
+       (b.metadata ->> 'undoUntil')::timestamptz AS undo_until, b.metadata ->> 'cancelReason' AS cancel_reason,
+       (b.metadata ->> 'movedFrom')::timestamptz AS moved_from,
+       (b.metadata ->> 'extendedUntil')::timestamptz AS extended_until,
+       (SELECT u.usage_date FROM all_access_daily_usages u
+         WHERE u.student_package_id = b.student_package_id AND u.booking_id = b.id ORDER BY u.id DESC LIMIT 1)
+         AS used_day,
        g.name AS class, t.name AS teacher, e.label AS seat, k.name AS package, a.service_type AS credit_service,
        greatest(a.credits - coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0), 0)
          AS credits_left,
@@ -76,7 +89,7 @@ SELECT n.kind, n.message_id::text, o.name AS organization, o.email_sender, o.slu
 
 def read_booking_mail(session: Session, notification_id: int) -> BookingMail | None:
     """Read what a mail about a booking must say; None if the booking is no longer what it tells of."""
-    (row,) = fetch(session, BOOKING, id=notification_id, kinds=list(TRUE_WHILE))
+    (row,) = fetch(session, BOOKING, id=notification_id, kinds=[*TRUE_WHILE, *WITH_OTHER_MAIL])
     if row["is_outdone"] or BookingStatus(row["status"]) not in TRUE_WHILE[row["kind"]]:
         return None
     return _to_guest(row) if row["guest_of"] else _to_student(row)
@@ -105,7 +118,7 @@ def _to_guest(row: Mapping[str, Any]) -> BookingMail:
         opening=words.whose_guest(row),
         session=row["class"],
         details=words.details(row),
-        notes=words.earlier(row),
+        notes=(*words.earlier(row), *words.studio(row)),
     )
 
 

@@ -6,24 +6,35 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db.models import BookingStatus, PaymentType
-from domain.mail.readable_time import brief, day, span, start
+from domain.mail.readable_time import brief, calendar_day, day, last_day, span, start
 
 CONFIRMED = "booking.confirmed"
 CHANGED = "booking.changed"
 CANCELLED = "booking.cancelled"
 FORFEITED = "booking.forfeited"
+PROMOTED = "waitlist.promoted"
+CALLED_OFF = "session.cancelled"
+MOVED = "session.moved"
+# Kinds of who has a place now.
+COMING = frozenset({CONFIRMED, CHANGED, PROMOTED, MOVED})
 
 HEADINGS = {
     CONFIRMED: "You are booked",
     CHANGED: "Your booking has changed",
     CANCELLED: "Your booking is cancelled",
     FORFEITED: "You gave up your place",
+    PROMOTED: "A place came free, and you are booked",
+    CALLED_OFF: "Your session does not take place",
+    MOVED: "Your session has another time",
 }
 SUBJECTS = {
     CONFIRMED: "you are booked for {what}",
     CHANGED: "your booking is now {what}",
     CANCELLED: "cancelled, {what}",
     FORFEITED: "given up, {what}",
+    PROMOTED: "a place came free, you are booked for {what}",
+    CALLED_OFF: "called off, {what}",
+    MOVED: "your session is now {what}",
 }
 
 Row = Mapping[str, Any]
@@ -45,7 +56,7 @@ def heading(row: Row) -> str:
 def whose_guest(row: Row) -> str:
     """Return who brings a guest along."""
     host = row["student"] or "A friend"
-    if _kind(row) == CANCELLED:
+    if _kind(row) in {CANCELLED, CALLED_OFF}:
         return f"{host} had brought you along as a guest."
     return f"{host} brings you along as a guest."
 
@@ -77,6 +88,15 @@ def earlier(row: Row) -> tuple[str, ...]:
     return (f"This is instead of {before}.",) if before else ()
 
 
+def studio(row: Row) -> tuple[str, ...]:
+    """Return what the studio did to the session, for whoever is in it."""
+    if row["kind"] == CALLED_OFF and row["cancel_reason"]:
+        return (f"The studio called it off: {row['cancel_reason']}",)
+    if row["kind"] == MOVED and row["moved_from"] not in {None, row["start_at"]}:
+        return (f"The studio moved it; it was to begin on {start(row['moved_from'], row['timezone'])}.",)
+    return ()
+
+
 def _kind(row: Row) -> str:
     """Return what happened; a guest only learns that they do not come along, not what that costs their host."""
     kind = str(row["kind"])
@@ -85,9 +105,11 @@ def _kind(row: Row) -> str:
 
 def _notes(row: Row) -> Iterator[str]:
     yield from earlier(row)
-    if row["kind"] in {CONFIRMED, CHANGED}:
+    yield from studio(row)
+    if row["kind"] in COMING:
         yield from _paid(row)
         yield from _before(row)
+        yield from _undo(row)
     elif row["kind"] == FORFEITED:
         yield "It was too late to give back what paid for it."
         yield from _stays_spent(row)
@@ -95,6 +117,7 @@ def _notes(row: Row) -> Iterator[str]:
         yield f"You can schedule it again: {row['package']} has {row['credits_left']} credit(s) left."
     else:
         yield from _came_back(row)
+    yield from _longer(row)
     yield from _guest(row)
 
 
@@ -105,6 +128,26 @@ def _paid(row: Row) -> Iterator[str]:
         yield f"Paid with {row['package']}: this is your All-Access of {_day(row)}."
     elif row["payment_type"] == PaymentType.FREE:
         yield "It is free of charge."
+
+
+def _undo(row: Row) -> Iterator[str]:
+    """Say until when a place that the waitlist gave, or that the studio moved, may be given back."""
+    if row["kind"] == MOVED:
+        yield "If you cannot come, cancel it before it begins: then it costs you nothing."
+    if row["kind"] == PROMOTED and row["undo_until"]:
+        until = start(row["undo_until"], row["timezone"])
+        yield f"If you cannot come, give it back by {until}: then it costs you nothing."
+
+
+def _longer(row: Row) -> Iterator[str]:
+    """Say until when what paid lasts, where the studio made that longer."""
+    if row["kind"] not in {CALLED_OFF, MOVED} or row["extended_until"] is None:
+        return
+    until = last_day(row["extended_until"], row["timezone"])
+    if row["payment_type"] == PaymentType.ALL_ACCESS:
+        yield f"It gains a day, and is valid through {until} now."
+    else:
+        yield f"{row['package']} is valid through {until} now."
 
 
 def _before(row: Row) -> Iterator[str]:
@@ -133,7 +176,7 @@ def _stays_spent(row: Row) -> Iterator[str]:
 
 def _guest(row: Row) -> Iterator[str]:
     """Say what became of whom the student brings along."""
-    status, is_coming = row["guest_status"], row["kind"] in {CONFIRMED, CHANGED}
+    status, is_coming = row["guest_status"], row["kind"] in COMING
     if is_coming and status == BookingStatus.CONFIRMED:
         seat = f" on seat {row['guest_seat']}" if row["guest_seat"] else ""
         yield f"{row['guest']} comes along{seat}, paid by your friend pass."
@@ -149,4 +192,5 @@ def _credits(row: Row) -> str:
 
 
 def _day(row: Row) -> str:
-    return day(row["start_at"], row["timezone"])
+    """Return the day of a pass that a booking uses: of a session that was moved it may be another than its own."""
+    return calendar_day(row["used_day"]) if row["used_day"] else day(row["start_at"], row["timezone"])

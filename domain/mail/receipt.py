@@ -26,10 +26,11 @@ class ReceiptPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt(Letter):
-    """A purchase receipt."""
+    """A purchase receipt; `coupons` are the codes that made it what it is."""
 
     order_id: int
     paid: str
+    coupons: Sequence[str]
     packages: Sequence[ReceiptPackage]
     drafts: int
 
@@ -45,7 +46,9 @@ SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g
  WHERE n.id = %(id)s
 """
 PACKAGES = """
-SELECT name, bundle_description, expires_at FROM student_packages WHERE order_id = %(order)s ORDER BY line, unit
+SELECT k.name, k.bundle_description, k.expires_at, c.code AS coupon
+  FROM student_packages k LEFT JOIN coupons c ON c.id = k.coupon_id
+ WHERE k.order_id = %(order)s ORDER BY k.line, k.unit
 """
 
 
@@ -64,6 +67,7 @@ def read_receipt(session: Session, notification_id: int) -> Receipt | None:
         subject=f"{order['organization']}: {', '.join(package['name'] for package in packages)}",
         order_id=order["order_id"],
         paid=written(order["paid"], order["currency"]),
+        coupons=list(dict.fromkeys(row["coupon"] for row in packages if row["coupon"])),
         packages=[
             ReceiptPackage(row["name"], row["bundle_description"], _last_day(row["expires_at"], order["timezone"]))
             for row in packages

@@ -1,5 +1,7 @@
 """Whose purchase it is: by the frontend's id, by Stripe customer, by e-mail among guests, else a new student.
 
+Who was merged into another student is that one, by whatever name a purchase knows them.
+
 A student with an `external_id` is only found by it, or by a Stripe customer that a purchase linked to
 it; e-mail finds guests alone, since a family may share an address (PRODUCT.md §2.5).
 """
@@ -15,6 +17,7 @@ from db.bulk import insert
 from db.models import StripeCustomer, Student
 from db.transaction import fetch
 from domain.purchase.payment import Purchase
+from domain.student import settled
 
 # (organization, name): an external id, a Stripe customer or a lower-case e-mail within one organization.
 Key = tuple[int, str]
@@ -73,12 +76,19 @@ def _students(session: Session, named: Sequence[Purchase], *, at: datetime) -> B
     created = insert(session, Student, rows, conflict=conflict, returning="id, organization_id, external_id")
     found = {(row["organization_id"], row["external_id"]): row["id"] for row in created}
     missing = first.keys() - found.keys()
-    return found | _select(
+    known = _select(
         session,
         "SELECT id, organization_id, external_id AS name FROM students"
         " WHERE organization_id = ANY(%(organizations)s) AND external_id = ANY(%(names)s)",
         missing,
     )
+    return found | _settled(session, known)
+
+
+def _settled(session: Session, buyers: Buyers) -> Buyers:
+    """Return buyers as who they are by now: nobody merges them before the transaction ends."""
+    now = settled(session, set(buyers.values())) if buyers else {}
+    return {key: now[student] for key, student in buyers.items()}
 
 
 def _select(session: Session, statement: str, keys: Iterable[Key]) -> Buyers:
@@ -123,6 +133,7 @@ def _guests(session: Session, unnamed: Sequence[Purchase], customers: Buyers, *,
     emails = _emails(session, strangers, at=at)
     found = {_key(p): emails[_email(p)] for p in strangers if p.email}
     found |= _anonymous(session, [p for p in strangers if not p.email], at=at)
+    found = _settled(session, found)
     links = {_customer(p): found[_key(p)] for p in reversed(strangers) if p.customer}
     customers |= _link(session, links, named=False)
     return {_key(p): customers.get(_customer(p)) or found[_key(p)] for p in unnamed}

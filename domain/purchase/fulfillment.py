@@ -26,6 +26,7 @@ from domain.purchase.products import Catalog, hold_still, read_catalog
 from domain.purchase.recognition import SaleLine, recognise
 from domain.purchase.standing import Key, Standing, record
 from domain.purchase.transfer import transfer
+from domain.student import settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,9 @@ def _lines(standing: Standing, judgement: Judgement | None) -> list[SaleLine] | 
 def _buyers(session: Session, concerned: Sequence[Standing], *, at: datetime) -> dict[Key, int]:
     """Return whose each purchase is; one that names nobody stays with whom it was given to for certain."""
     kept = {_key(each): each.order.student_id for each in concerned if each.order and each.order_stays}
+    # Their order may have been given to another student before it was held here.
+    now = settled(session, set(kept.values())) if kept else {}
+    kept = {key: now[student] for key, student in kept.items()}
     others = [each.purchase for each in concerned if _key(each) not in kept]
     return kept | (find_buyers(session, others, at=at) if others else {})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from db.models import ProductType, ServiceType, ValidityStart
+from db.models import OrderStatus, ProductType, ServiceType, ValidityStart
 from domain.catalog.bundle import describe
 from domain.money import share
 from domain.purchase.holder import Holder
@@ -52,15 +52,19 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One unit of a product for one student: the package's row, its allowances, its drafts by allowance."""
+    """One unit of a product for one student: the package's row, its allowances, its drafts by allowance.
 
-    payment_id: int
+    `payment_id` is None for what was sold at the desk. `bonus` credits come on top of those of its one line.
+    """
+
+    payment_id: int | None
     order_id: int | None
     holder: Holder
     sequence: int
     package: Row
     allowances: tuple[Allowance, ...]
     draft: Draft | None
+    bonus: int = 0
 
 
 @dataclass(slots=True)
@@ -93,30 +97,37 @@ def decide(sales: Sequence[Sale], holders: Mapping[int, Holder], *, at: datetime
 
 def _order(sale: Sale) -> Row:
     """Return the columns of an order that follow from its payment and what it bought."""
-    products = [line.product for line in sale.lines]
-    list_price = sum(line.product.price * line.quantity for line in sale.lines)
+    bought = order_of(sale.lines)
     sessions = sum(line.product.sessions * line.quantity for line in sale.lines)
+    return (
+        bought
+        | {"organization_id": sale.purchase.organization_id, "currency": sale.purchase.currency}
+        | _money(sale.purchase, bought["list_price"], sessions)
+    )
+
+
+def order_of(lines: Sequence[SaleLine]) -> Row:
+    """Return the columns of an order that follow from what it bought."""
+    products = [line.product for line in lines]
     course = any(product.product_type is ProductType.COURSE for product in products)
     return {
-        "organization_id": sale.purchase.organization_id,
         "product_id": products[0].id if len({product.id for product in products}) == 1 else None,
         "order_type": (ProductType.COURSE if course else ProductType.PACKAGE).value,
-        "list_price": list_price,
-        "currency": sale.purchase.currency,
-    } | _money(sale.purchase, list_price, sessions)
+        "list_price": sum(line.product.price * line.quantity for line in lines),
+    }
 
 
 def _money(purchase: Purchase, list_price: int, sessions: int) -> Row:
     """Return the columns that follow the payment, also after its packages were granted."""
-    return {
-        "status": purchase.order_status.value,
-        "paid": purchase.received,
-        "price_mismatch": purchase.paid and purchase.received < list_price,
-        "package_metadata": {
-            "total_sessions": sessions,
-            "session_value_cents": share(purchase.received, sessions) if sessions else None,
-        },
-    }
+    mismatch = {"price_mismatch": purchase.paid and purchase.received < list_price}
+    return mismatch | paid_for(purchase.order_status, purchase.received, sessions)
+
+
+def paid_for(status: OrderStatus, paid: int, sessions: int) -> Row:
+    """Return the columns of an order that say what was paid, and what for."""
+    value = share(paid, sessions) if sessions else None
+    metadata = {"total_sessions": sessions, "session_value_cents": value}
+    return {"status": status.value, "paid": paid, "package_metadata": metadata}
 
 
 def _grants(sale: Sale, holders: dict[int, Holder], *, at: datetime) -> list[Grant]:
@@ -124,21 +135,26 @@ def _grants(sale: Sale, holders: dict[int, Holder], *, at: datetime) -> list[Gra
     units = [(number, unit) for number, line in enumerate(sale.lines) for unit in range(line.quantity)]
     grants = []
     for number, unit in units:
-        product, holder = sale.lines[number].product, holders[sale.student_id]
-        package = _package(product, holder, at=at) | {"line": number, "unit": unit}
-        grant = Grant(
-            payment_id=sale.standing.payment_id,
-            order_id=sale.standing.order.id if sale.standing.order else None,
-            holder=holder,
-            sequence=holder.event_sequence + 1,
-            package=package,
-            allowances=product.allowances,
-            draft=_draft(product),
-        )
-        until = package["all_access_expires_at"] or holder.all_access_until
-        holders[holder.id] = replace(holder, event_sequence=grant.sequence, all_access_until=until)
-        grants.append(grant)
+        holder = holders[sale.student_id]
+        unit_of = grant(sale.lines[number].product, holder, line=number, unit=unit, at=at)
+        order = sale.standing.order
+        grants.append(replace(unit_of, payment_id=sale.standing.payment_id, order_id=order.id if order else None))
+        until = unit_of.package["all_access_expires_at"] or holder.all_access_until
+        holders[holder.id] = replace(holder, event_sequence=unit_of.sequence, all_access_until=until)
     return grants
+
+
+def grant(product: CatalogProduct, holder: Holder, *, line: int = 0, unit: int = 0, at: datetime) -> Grant:
+    """Return one unit of a product for a student, paid by nothing yet."""
+    return Grant(
+        payment_id=None,
+        order_id=None,
+        holder=holder,
+        sequence=holder.event_sequence + 1,
+        package=_package(product, holder, at=at) | {"line": line, "unit": unit},
+        allowances=product.allowances,
+        draft=_draft(product),
+    )
 
 
 def _package(product: CatalogProduct, holder: Holder, *, at: datetime) -> Row:

@@ -18,10 +18,12 @@ from db.models import (
     DomainEvent,
     Notification,
     Order,
+    PackageUse,
     PaymentType,
     Student,
     StudentPackage,
     StudentPackageAllowance,
+    UseKind,
 )
 from domain.purchase.grant import Decision, Grant
 
@@ -44,24 +46,26 @@ class Placed:
         return {"organization_id": self.grant.package["organization_id"], "student_id": self.grant.holder.id}
 
 
-def write(session: Session, decision: Decision, *, at: datetime) -> None:
-    """Write orders, packages, allowances, drafts, and what tells of them."""
+def write(session: Session, decision: Decision, *, at: datetime) -> list[Placed]:
+    """Write orders, packages, allowances, drafts, and what tells of them; return the packages in their order."""
     created = insert(session, Order, decision.new_orders, returning="id, payment_id")
     update(session, Order, decision.begun_orders)
     update(session, Order, decision.changed_orders)
     if not decision.grants:
-        return
+        return []
     orders = {row["payment_id"]: row["id"] for row in created}
     orders |= {grant.payment_id: grant.order_id for grant in decision.grants if grant.order_id is not None}
     placed = _place(session, decision.grants, orders)
+    insert(session, PackageUse, [_bonus(each, at) for each in placed if each.grant.bonus])
     insert(session, Booking, [row for each in placed for row in _drafts(each, at)])
     insert(session, Notification, _receipts(placed, at))
     insert(session, DomainEvent, [_fulfilled(each, at) for each in placed])
     last = {each.grant.holder.id: each.grant.sequence for each in placed}
     update(session, Student, [{"id": student, "event_sequence": number} for student, number in sorted(last.items())])
+    return placed
 
 
-def _place(session: Session, grants: Sequence[Grant], orders: Mapping[int, int]) -> list[Placed]:
+def _place(session: Session, grants: Sequence[Grant], orders: Mapping[int | None, int]) -> list[Placed]:
     """Insert packages and their allowances."""
     rows = [{"order_id": orders[grant.payment_id]} | grant.package for grant in grants]
     created = insert(session, StudentPackage, rows, returning="id, order_id, line, unit")
@@ -94,8 +98,20 @@ def _lines(grant: Grant, package: int) -> list[dict[str, Any]]:
     ]
 
 
+def _bonus(placed: Placed, at: datetime) -> dict[str, Any]:
+    """Return the line of the ledger that gives the credits on top."""
+    (allowance,) = placed.allowances.values()
+    return {
+        "organization_id": placed.grant.package["organization_id"],
+        "allowance_id": allowance,
+        "kind": UseKind.BONUS.value,
+        "credits": -placed.grant.bonus,
+        "created_at": at,
+    }
+
+
 def _drafts(placed: Placed, at: datetime) -> list[dict[str, Any]]:
-    """Return one draft per credit of the service that is scheduled later."""
+    """Return one draft per credit of the service that is scheduled later; a bonus is for the only line there is."""
     draft = placed.grant.draft
     if draft is None:
         return []
@@ -115,7 +131,7 @@ def _drafts(placed: Placed, at: datetime) -> list[dict[str, Any]]:
         }
         for line in placed.grant.allowances
         if line.service_type is draft.service_type
-        for _ in range(line.credits)
+        for _ in range(line.credits + placed.grant.bonus)
     ]
 
 

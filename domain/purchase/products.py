@@ -65,8 +65,7 @@ class Catalog:
     by_stripe_product: dict[tuple[int, str], CatalogProduct]
 
 
-# Deleted products count too: what was paid before the shelf was cleared is still owed.
-NAMED = """
+COLUMNS = """
 SELECT p.id, p.organization_id, o.timezone, p.code, p.name, p.product_type, p.price, p.currency,
        p.validity_days, p.validity_starts, p.bundle_description, p.all_access_days, p.all_access_services,
        p.all_access_daily_limit, p.friend_pass_days, p.elite_badge, p.draft_service_type, p.draft_minutes,
@@ -76,10 +75,19 @@ SELECT p.id, p.organization_id, o.timezone, p.code, p.name, p.product_type, p.pr
                                            credit_unit_minutes, weight) ORDER BY position)
           FROM package_allowances WHERE product_id = p.id) AS lines
   FROM products p JOIN organizations o ON o.id = p.organization_id
+"""
+# Deleted products count too: what was paid before the shelf was cleared is still owed.
+NAMED = f"""
+{COLUMNS}
  WHERE p.organization_id = ANY(%(organizations)s)
    AND (p.code = ANY(%(codes)s) OR p.stripe_product_id = ANY(%(products)s)
         OR p.id IN (SELECT product_id FROM stripe_prices
                      WHERE organization_id = ANY(%(organizations)s) AND stripe_price_id = ANY(%(prices)s)))
+"""  # noqa: S608 - our own text
+ON_SALE = f"""
+{COLUMNS}
+ WHERE p.organization_id = %(organization)s AND p.id = %(id)s
+   AND p.product_type = 'PACKAGE' AND p.active AND p.deleted_at IS NULL
 """
 
 
@@ -113,7 +121,22 @@ def _named(names: Iterable[str | None]) -> set[str]:
     return {name for name in names if name}
 
 
+def package_on_sale(session: Session, organization_id: int, product_id: int) -> CatalogProduct | None:
+    """Return a package that is on sale; None where an organization sells none of that id."""
+    rows = fetch(session, ON_SALE, organization=organization_id, id=product_id)
+    return _product(rows[0])[0] if rows else None
+
+
 def _add(catalog: Catalog, row: dict[str, Any]) -> None:
+    product, stripe_product, prices = _product(row)
+    catalog.by_code[product.organization_id, product.code] = product
+    catalog.by_price.update({(product.organization_id, price): product for price in prices})
+    if stripe_product:
+        catalog.by_stripe_product[product.organization_id, stripe_product] = product
+
+
+def _product(row: dict[str, Any]) -> tuple[CatalogProduct, str | None, list[str]]:
+    """Return a product, and what Stripe calls it and its prices."""
     stripe_product, prices, lines = row.pop("stripe_product_id"), row.pop("price_ids"), row.pop("lines")
     product = CatalogProduct(
         **row
@@ -124,7 +147,4 @@ def _add(catalog: Catalog, row: dict[str, Any]) -> None:
             "allowances": tuple(Allowance(line[0], ServiceType(line[1]), *line[2:]) for line in lines or ()),
         }
     )
-    catalog.by_code[product.organization_id, product.code] = product
-    catalog.by_price.update({(product.organization_id, price): product for price in prices or ()})
-    if stripe_product:
-        catalog.by_stripe_product[product.organization_id, stripe_product] = product
+    return product, stripe_product, prices or []

@@ -21,6 +21,7 @@ GROUPS = {
     "events": {"list", "show", "replay"},
     "jobs": {"list", "show", "retry"},
     "task": {"list", "run"},
+    "student": {"merge"},
     "bench": {"intake", "fulfil"},
 }
 ALONE = {"up", "gateway", "worker", "beat", "migrate", "token", "audit", "doctor"}

@@ -81,7 +81,7 @@ def test_of_two_admins_who_give_away_a_teacher_one_does(studio: Studio) -> None:
     def giving(session_id: object) -> Plan:
         def plan() -> object:
             with transaction(studio.engine) as session:
-                return class_session.change(session, owner, int(str(session_id)), {"teacher_id": maya}).id
+                return class_session.change(session, owner, int(str(session_id)), {"teacher_id": maya}, at=START).id
 
         return plan
 
@@ -133,7 +133,7 @@ def lowering(studio: Studio, session_id: int, capacity: int) -> Plan:
 
     def plan() -> int:
         with transaction(studio.engine) as session:
-            return class_session.change(session, owner, session_id, {"capacity": capacity}).capacity
+            return class_session.change(session, owner, session_id, {"capacity": capacity}, at=START).capacity
 
     return plan
 

@@ -141,3 +141,21 @@ def test_a_booking_is_listed_as_it_was_answered(browser: Browser, timetable: Tim
 
     assert set(listed) <= {field.alias for field in Booking.model_fields.values()}
     assert listed["id"] == answer.get_json()["booking"]["id"]
+
+
+def test_a_student_sees_where_they_wait_and_nobody_elses_waits(browser: Browser, timetable: Timetable) -> None:
+    timetable.buy("bea")
+    session = timetable.session(soon(), capacity=1)
+    timetable.book("bea", session)
+    for student in ("grace", "ada"):
+        assert timetable.join(student, session).code == "done"
+
+    (shown,) = browser.get("/api/students/me/waitlists").get_json()["items"]
+
+    assert (shown["sessionId"], shown["status"], shown["position"]) == (session, "WAITING", 2)
+    assert shown["startAt"] == soon().isoformat().replace("+00:00", "Z")
+    timetable.leave("grace", session)
+    assert browser.get("/api/students/me/waitlists").get_json()["items"][0]["position"] == 1
+    (left,) = browser.get("/api/students/me/waitlists", sub="grace").get_json()["items"]
+    assert left["status"] == "LEFT"
+    assert "position" not in left

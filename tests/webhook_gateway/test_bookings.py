@@ -127,7 +127,7 @@ def test_a_command_is_answered_with_what_it_ended_in(
 
 
 def test_a_command_that_fails_is_answered_with_its_problem(browser: Browser, lumen: World, database_url: str) -> None:
-    said = {"code": "seat_taken", "detail": "Take another.", "errors": [{"pointer": "#/seatId", "detail": "taken"}]}
+    said = {"code": "seat_taken", "detail": "Take another.", "field": "seat_id"}
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(browser.command, body=BODY, headers={"Prefer": ""})
@@ -145,7 +145,7 @@ def test_a_command_that_fails_is_answered_with_its_problem(browser: Browser, lum
         "instance": f"urn:punchcard:job:{job.id}",
         "code": "seat_taken",
         "retryable": False,
-        "errors": [{"pointer": "#/seatId", "detail": "taken"}],
+        "errors": [{"pointer": "#/seatId", "detail": "Take another."}],
     }
     assert answer.headers["Link"] == '</docs/problems#seat_taken>; rel="help"'
     assert browser.get(f"/api/jobs/{job.id}").get_json()["problem"] == answer.get_json(force=True)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask_openapi3.models.tag import Tag
 
-from domain.booking.command import BOOK, CANCEL, CHANGE
+from domain.booking.command import BOOK, CANCEL, CHANGE, SCHEDULE
 from webhook_gateway import caller
 from webhook_gateway.command import Command, perform
 from webhook_gateway.job_store import Subject
@@ -22,6 +22,7 @@ from webhook_gateway.schema.booking import (
     Cancelled,
     CancelRequest,
     ChangeRequest,
+    ScheduleRequest,
 )
 from webhook_gateway.schema.command import document
 from webhook_gateway.token import Role
@@ -47,6 +48,18 @@ def change_booking(path: BookingPath, body: ChangeRequest) -> Response:
     if body.session_id is None and body.seat_id is None:
         raise _lacking("sessionId", "Name another session, or a seat in `seatId`")
     return perform(Command(CHANGE, _about(path, body), _holder(body), (Subject.BOOKING, path.booking_id)))
+
+
+@bookings.post("/<id:booking_id>/schedule", responses={200: Booked, 202: Accepted})
+def schedule_draft(path: BookingPath, body: ScheduleRequest) -> Response:
+    """Give a draft its time: a session's, or for a private one a start at which a teacher can."""
+    if (body.session_id is None) == (body.start_time is None):
+        raise _lacking("startTime", "Name a start in `startTime`, or a session in `sessionId`, not both")
+    if body.session_id is not None and body.teacher_id is not None:
+        raise _lacking("teacherId", "Leave it out with `sessionId`: a session has its teacher")
+    claims = caller.claims()
+    holder = claims.sub if claims.role is Role.STUDENT else ANYBODY
+    return perform(Command(SCHEDULE, _about(path, body), holder, (Subject.BOOKING, path.booking_id)))
 
 
 @bookings.delete("/<id:booking_id>", responses={200: Cancelled, 202: Accepted})

@@ -30,10 +30,10 @@ def group_for(role: Role, name: str, tag: Tag, prefix: str) -> APIBlueprint:
     return group
 
 
-def command_group(name: str, tag: Tag, prefix: str) -> APIBlueprint:
-    """Return a group of commands: its tokens are verified, and nothing is read before a command is stored."""
+def command_group(name: str, tag: Tag, prefix: str, role: Role = Role.STUDENT) -> APIBlueprint:
+    """Return a group of commands for a role or one above it: nothing is read before a command is stored."""
     group = _group(name, tag, prefix, [BEARER], (400, 401, 403, 404, 409, 415, 422))
-    group.before_request(caller.verify(Role.STUDENT))
+    group.before_request(caller.verify(role))
     group.before_request(body.check)
     return group
 

@@ -9,6 +9,7 @@ from db.transaction import reading
 from domain.booking.view import bookings
 from domain.holding.holding import holdings
 from domain.holding.order_view import orders
+from domain.waitlist.waits import waits
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here
 from webhook_gateway.respond import respond
@@ -17,6 +18,7 @@ from webhook_gateway.schema.base import PageQuery
 from webhook_gateway.schema.booking import BookingPage, BookingQuery
 from webhook_gateway.schema.order import OrderPage
 from webhook_gateway.schema.package import HoldingPage
+from webhook_gateway.schema.waitlist import WaitlistPage
 from webhook_gateway.token import Role
 from worker import clock
 
@@ -50,3 +52,12 @@ def list_bookings(query: BookingQuery) -> Response:
     with reading(here().engine) as session:
         rows = bookings(session, organization_id, student_id, paging.part(query), status=query.status)
     return respond(BookingPage.model_validate(paging.page(rows, query)))
+
+
+@me.get("/waitlists", responses={200: WaitlistPage})
+def list_waitlists(query: PageQuery) -> Response:
+    """List where the student waits, newest first, and what became of it."""
+    organization_id, student_id = caller.current().student()
+    with reading(here().engine) as session:
+        rows = waits(session, organization_id, student_id, paging.part(query))
+    return respond(WaitlistPage.model_validate(paging.page(rows, query)))

@@ -1,4 +1,4 @@
-"""Dated sessions: staff look at them and who comes, admins plan them."""
+"""Dated sessions: staff look at them and who comes, admins make them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from webhook_gateway.schema.class_session import (
     AdminSession,
     AdminSessionPage,
     RosterLine,
-    SessionChange,
     SessionDetail,
     SessionRequest,
 )
@@ -70,16 +69,6 @@ def create_session(body: SessionRequest) -> Response:
         made = class_session.create(session, organization_id, wanted, at=clock.now())
         shown = AdminSession.model_validate(_found(session, organization_id, made.id))
     return respond(shown, status=201)
-
-
-@sessions.patch("/<id:session_id>", responses=problems(404, 409, 415) | {200: AdminSession})
-def change_session(path: SessionPath, body: SessionChange) -> Response:
-    """Change the capacity or the teacher of a session."""
-    organization_id = caller.current().organization()
-    with transaction(here().engine) as session:
-        class_session.change(session, organization_id, path.session_id, body.values(nullable="teacher_id"))
-        shown = AdminSession.model_validate(_found(session, organization_id, path.session_id))
-    return respond(shown)
 
 
 def _found(session: Session, organization_id: int, session_id: int) -> CalendarRow:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from db.models import BookingStatus, BookingType, JobStatus, PaymentType
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page, PageQuery, optional
+from webhook_gateway.schema.moment import Minute
 
 # No control characters, and none of the separators that some readers take for one.
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -80,6 +81,14 @@ class ChangeRequest(Input):
     accept_forfeit: Flag | None = Field(default=None, description=FORFEIT)
     override: Flag | None = Field(default=None, description=OVERRIDE)
     reason: Reason | None = None
+
+
+class ScheduleRequest(Input):
+    """When a draft is to take place: in a session, or from a start on with a teacher."""
+
+    session_id: Id | None = None
+    start_time: Minute | None = Field(default=None, description="With a zone; for private sessions")
+    teacher_id: Id | None = Field(default=None, description="Who gives it; any who can, unless named")
 
 
 class CancelRequest(Input):

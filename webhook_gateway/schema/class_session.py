@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import Field
 
 from db.models import BookingStatus, PaymentType, SessionStatus
-from domain.catalog.fields import YEARS, Capacity, Minutes
+from domain.catalog.fields import Capacity, Minutes
 from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Id
 from webhook_gateway.schema.calendar import CalendarSession
 from webhook_gateway.schema.change import Change
-
-
-def _as_written(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    if not isinstance(value, str):
-        raise ValueError("Write it with a zone, as in 2026-12-01T18:30:00Z")  # noqa: TRY004 - told with its field
-    return value
-
-
-def _to_the_minute(moment: datetime) -> datetime:
-    if moment.second or moment.microsecond or moment.year not in YEARS:
-        raise ValueError(f"Name a whole minute between the years {YEARS.start} and {YEARS.stop - 1}")
-    return moment
-
-
-Minute = Annotated[AwareDatetime, BeforeValidator(_as_written), AfterValidator(_to_the_minute)]
+from webhook_gateway.schema.moment import Minute
 
 
 class SessionRequest(Input):
@@ -41,8 +24,10 @@ class SessionRequest(Input):
 
 
 class SessionChange(Change):
-    """What is to be different; what is left out stays."""
+    """What is to be different; what is left out stays. Another time is staff's to say, the rest admins'."""
 
+    start_at: Minute | None = Field(default=None, description="With a zone, and ahead: its bookings go along")
+    minutes: Minutes | None = Field(default=None, description="How long it takes")
     capacity: Capacity | None = Field(default=None, description="As many as have a place, or more")
     teacher_id: Id | None = Field(default=None, description="Null is nobody")
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasPath, Field
 
-from db.models import ServiceType
+from db.models import ServiceType, ValidityStart
 from domain.booking.fit import Fit
+from domain.catalog.entries import (
+    MAX_LINES,
+    MAX_PRICES,
+    AllowanceEntry,
+    DailyLimit,
+    PassServices,
+    ProductEntry,
+    ScheduleLater,
+)
+from domain.catalog.fields import Code, Currency, Days, Money, Name, Tier
 from domain.holding.holding import FriendPassStatus
 from domain.holding.package import PackageStatus
 from webhook_gateway.path import MAX_ID
-from webhook_gateway.schema.base import Output, Page, PageQuery, optional
+from webhook_gateway.schema.base import Input, Output, Page, PageQuery, optional
+from webhook_gateway.schema.booking import Flag
+from webhook_gateway.schema.change import kept
 
 
 class PackageQuery(PageQuery):
@@ -20,6 +32,67 @@ class PackageQuery(PageQuery):
 
     org: str | None = Field(default=None, max_length=63, description="The organization's slug, without a token")
     for_session: int | None = Field(default=None, ge=1, le=MAX_ID, description="Only what would pay for this session")
+    include_inactive: bool = Field(default=False, description="Also what is not on sale, and all of each; by admins")
+
+
+class OrganizationQuery(Input):
+    """Whose package."""
+
+    org: str | None = Field(default=None, max_length=63, description="The organization's slug, without a token")
+
+
+class PackagePath(Input):
+    """Which package on sale."""
+
+    package_id: int = Field(ge=1, le=MAX_ID, alias="package_id")
+
+
+class AllowanceInput(AllowanceEntry, Input):
+    """One line of a bundle: credits of one kind."""
+
+    teacher_tier: Tier = Field(default=0, description="Teachers up to this tier; 0 is any teacher")
+
+
+Lines = Annotated[tuple[AllowanceInput, ...], Field(max_length=MAX_LINES)]
+
+
+class ScheduleLaterInput(ScheduleLater, Input):
+    """What is scheduled later: a purchase leaves one draft per credit of the service type."""
+
+
+class PackageRequest(ProductEntry, Input):
+    """A new package, by the rules of a catalog file. Money in minor units."""
+
+    code: Code = Field(description="Names the package in purchases and catalog files; it stays")
+    currency: Currency | None = Field(default=None, description="The organization's, unless named")
+    allowances: Lines = Field(default=(), validate_default=True)
+    elite_badge: Flag = False
+    schedule_later: ScheduleLaterInput | None = None
+    active: Flag = True
+
+
+class PackageChange(Input):
+    """What is to be different; what is left out stays. What was sold stays as it was sold.
+
+    Null takes away what need not be there. Stripe prices are added to those that there are.
+    """
+
+    name: Name = kept()
+    price: Money = kept()
+    currency: Currency = kept()
+    validity_days: Days = kept()
+    validity_starts: ValidityStart = kept()
+    bundle_description: Name | None = None
+    allowances: Lines = kept()
+    all_access_days: Days | None = None
+    all_access_services: Annotated[PassServices, Field(min_length=1, max_length=2)] = kept()
+    all_access_daily_limit: DailyLimit = kept()
+    friend_pass_days: Days | None = None
+    elite_badge: Flag = kept()
+    schedule_later: ScheduleLaterInput | None = None
+    stripe_product_id: Name | None = None
+    stripe_price_ids: Annotated[tuple[Name, ...], Field(max_length=MAX_PRICES)] = kept()
+    active: Flag = kept()
 
 
 class Allowance(Output):
@@ -57,6 +130,36 @@ class Package(Output):
 
 class PackagePage(Page[Package]):
     """A page of packages on sale."""
+
+
+class WeighedAllowance(Allowance):
+    """A line with its share of the price."""
+
+    weight: int | None = optional("Its share of the price per credit; left out, all credits share it equally")
+
+
+class Later(Output):
+    """What a credit is scheduled for later."""
+
+    service_type: ServiceType
+    minutes: int
+    teacher_tier: int | None = optional("Of the teacher; left out, any")
+
+
+class AdminPackage(Package):
+    """A package with all that may be changed of it, also one that is not on sale."""
+
+    allowances: list[WeighedAllowance]  # type: ignore[assignment] # narrower, and never written to
+    validity_starts: ValidityStart
+    all_access_services: list[ServiceType]
+    all_access_daily_limit: int
+    schedule_later: Later | None = optional()
+    stripe_product_id: str | None = optional()
+    stripe_price_ids: list[str]
+
+
+class AdminPackagePage(Page[AdminPackage]):
+    """A page of packages, on sale or not."""
 
 
 class Balance(Output):

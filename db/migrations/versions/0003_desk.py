@@ -285,6 +285,21 @@ def upgrade() -> None:
     op.add_column("student_packages", sa.Column("notes", sa.Text(), nullable=True))
     op.add_column("student_packages", sa.Column("redeemed_by", sa.Text(), nullable=True))
     op.create_index("ix_student_packages_list", "student_packages", ["organization_id", "id"], unique=False)
+    op.create_index("ix_student_packages_product", "student_packages", ["product_id", "id"], unique=False)
+    op.create_index(
+        "ix_student_packages_coupon",
+        "student_packages",
+        ["coupon_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("coupon_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_student_packages_by_coupon",
+        "student_packages",
+        ["organization_id", "redemption_type", "id"],
+        unique=False,
+        postgresql_where=sa.text("redemption_type <> 'PACKAGE_DIRECT'"),
+    )
     op.create_foreign_key(
         op.f("fk_student_packages_coupon_id"),
         "student_packages",
@@ -313,6 +328,15 @@ def downgrade() -> None:
     op.drop_constraint(op.f("fk_students_merged_into"), "students", type_="foreignkey")
     op.drop_column("students", "merged_into")
     op.drop_constraint(op.f("fk_student_packages_coupon_id"), "student_packages", type_="foreignkey")
+    op.drop_index(
+        "ix_student_packages_by_coupon",
+        table_name="student_packages",
+        postgresql_where=sa.text("redemption_type <> 'PACKAGE_DIRECT'"),
+    )
+    op.drop_index(
+        "ix_student_packages_coupon", table_name="student_packages", postgresql_where=sa.text("coupon_id IS NOT NULL")
+    )
+    op.drop_index("ix_student_packages_product", table_name="student_packages")
     op.drop_index("ix_student_packages_list", table_name="student_packages")
     op.drop_column("student_packages", "redeemed_by")
     op.drop_column("student_packages", "notes")

@@ -8,6 +8,7 @@ import pytest
 
 from domain.audit.audit import rules
 from tests.domain.booking.breaks import BREAKS_OF_BOOKINGS
+from tests.domain.desk.breaks import BREAKS_OF_DESK
 from tests.stripe_objects import checkout
 from tests.studio import Studio
 
@@ -15,6 +16,23 @@ USE = "INSERT INTO package_uses (organization_id, allowance_id, kind, credits, c
 
 BREAKS: dict[str, Sequence[str]] = {
     "ledger.not_negative": [f"{USE} 'SPEND', 6, now() FROM student_package_allowances WHERE credits = 5"],
+    "ledger.adjusted": [
+        """INSERT INTO package_uses (organization_id, allowance_id, kind, credits, reason, actor, created_at)
+           SELECT organization_id, id, 'ADJUST', 1, ' ', 'ADMIN desk', now() FROM student_package_allowances"""
+    ],
+    "ledger.balances": [
+        f"{USE} 'SPEND', 6, now() FROM student_package_allowances WHERE credits = 5",
+        f"{USE} 'RETURN', -1, now() FROM student_package_allowances WHERE credits = 5",
+    ],
+    "ledger.own_organization": [
+        f"{USE} 'SPEND', 1, now() FROM student_package_allowances WHERE credits = 5",
+        "UPDATE package_uses SET organization_id = 3 - organization_id",
+    ],
+    "student.merged_once": ["UPDATE students SET merged_into = id WHERE id = 1"],
+    "student.merged_has_nothing": [
+        "INSERT INTO students (organization_id, external_id, created_at) VALUES (1, 'other', now())",
+        "UPDATE students SET merged_into = (SELECT max(id) FROM students) WHERE id = 1",
+    ],
     "payment.one_order": [
         "UPDATE orders SET package_metadata = jsonb_set(package_metadata, '{total_sessions}', '7') WHERE id = 1"
     ],
@@ -51,7 +69,7 @@ def busy(studio: Studio) -> Studio:
 
 
 def test_every_invariant_is_broken_here() -> None:
-    assert {rule.name for rule in rules()} == BREAKS.keys() | BREAKS_OF_BOOKINGS.keys()
+    assert {rule.name for rule in rules()} == BREAKS.keys() | BREAKS_OF_BOOKINGS.keys() | BREAKS_OF_DESK.keys()
 
 
 def test_a_studio_as_it_should_be_violates_nothing(busy: Studio) -> None:

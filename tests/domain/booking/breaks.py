@@ -36,6 +36,7 @@ BREAKS_OF_BOOKINGS: dict[str, Sequence[str]] = {
         )
     ],
     "booking.as_its_session": ["UPDATE bookings SET end_at = end_at + interval '1 minute' WHERE id = 1"],
+    "session.completed": ["UPDATE class_sessions SET completed_at = end_at WHERE id = 1"],
     "student.one_place": [TWICE.format(session="(SELECT max(id) FROM class_sessions)", place=1)],
     "guest.with_host": ["UPDATE bookings SET status = 'CANCELLED', place = NULL, session_capacity = NULL WHERE id = 1"],
     "friend_pass.once": ["UPDATE student_packages SET friend_pass_expires_at = purchased_at"],
@@ -45,4 +46,19 @@ BREAKS_OF_BOOKINGS: dict[str, Sequence[str]] = {
     "package.begins_with_use": [FIRST_USE],
     "all_access.day": ["UPDATE all_access_daily_usages SET usage_date = usage_date + 1"],
     "outbox.booking": ["DELETE FROM notifications WHERE booking_id = 1"],
+    "waitlist.called": [
+        """INSERT INTO waitlist_entries (organization_id, session_id, student_id, joined_at)
+           SELECT organization_id, (SELECT max(id) FROM class_sessions), id, now() FROM students WHERE id = 1"""
+    ],
+    "waitlist.not_inside": [
+        """INSERT INTO waitlist_entries (organization_id, session_id, student_id, joined_at)
+           SELECT organization_id, session_id, student_id, now() FROM bookings WHERE id = 1"""
+    ],
+    "waitlist.promoted": [
+        """INSERT INTO waitlist_entries (organization_id, session_id, student_id, status, booking_id, joined_at,
+                                         ended_at)
+           SELECT organization_id, (SELECT max(id) FROM class_sessions), student_id, 'PROMOTED', id, now(), now()
+             FROM bookings WHERE id = 1"""
+    ],
+    "session.arranged": ["UPDATE class_sessions SET arranged = true WHERE id = 1"],
 }

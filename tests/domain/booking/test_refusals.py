@@ -12,17 +12,18 @@ from freezegun.api import FrozenDateTimeFactory
 
 from domain import errors
 from domain.errors import Refusal
-from tests.domain.booking.world import GRACE, contest, give_back, line, refuse, sell, soon
+from tests.domain.booking.world import GRACE, contest, give_back, line, nothing_written, refuse, sell, soon
 from tests.timetable import Outcome, Timetable
 
 Case = Callable[[Timetable, FrozenDateTimeFactory], Outcome]
 CASES: dict[str, Case] = {}
 # A verb at the beginning of what is advised, or where to look.
 ADVICE = re.compile(
-    r"(: |, or |\. )(choose|send|ask|name|enroll|buy|change|cancel|book|it pays again|GET /api/)", re.IGNORECASE
+    r"(: |, or |\. )(choose|send|ask|name|enroll|buy|change|cancel|book|leave|look|it pays again|GET /api/)",
+    re.IGNORECASE,
 )
-# Of those that no command of a booking can meet: a teacher is double booked by who makes the calendar.
-OF_OTHERS = {"teacher_unavailable"}
+# Those of the desk, and of who looks after students, have their cases there.
+OF_OTHERS = {"student_merged", "session_not_started", "coupon_invalid", "coupon_exhausted"}
 
 
 def case(function: Case) -> Case:
@@ -164,6 +165,48 @@ def _booking_closed(timetable: Timetable, _: FrozenDateTimeFactory) -> Outcome:
     booked = timetable.book("ada", timetable.session(soon()))
     timetable.cancel("ada", booked.id)
     return refuse(timetable, "cancel", "ada", bookingId=booked.id)
+
+
+@case
+def _teacher_unavailable(timetable: Timetable, _: FrozenDateTimeFactory) -> Outcome:
+    later = {"service_type": "PRIVATE", "minutes": 60}
+    sell(timetable, "ada", line(1, "PRIVATE"), schedule_later=later)
+    draft = timetable.studio.one("SELECT id FROM bookings")["id"]
+    timetable.studio.rows("UPDATE teachers SET active = false")
+    return refuse(timetable, "schedule", "ada", bookingId=draft, startTime=soon().isoformat())
+
+
+@case
+def _session_not_full(timetable: Timetable, _: FrozenDateTimeFactory) -> Outcome:
+    return wait(timetable, "ada", timetable.session(soon()))
+
+
+@case
+def _already_waiting(timetable: Timetable, _: FrozenDateTimeFactory) -> Outcome:
+    session = full(timetable)
+    timetable.join("ada", session)
+    return wait(timetable, "ada", session)
+
+
+@case
+def _waitlist_closed(timetable: Timetable, now: FrozenDateTimeFactory) -> Outcome:
+    session = full(timetable)
+    now.move_to(soon() - timedelta(hours=1))
+    return wait(timetable, "ada", session)
+
+
+def full(timetable: Timetable) -> int:
+    session = timetable.session(soon(), capacity=1)
+    timetable.buy("bea")
+    timetable.book("bea", session)
+    return session
+
+
+def wait(timetable: Timetable, student: str, session: int) -> Outcome:
+    job = timetable.ask("waitlist.join", student, sessionId=session)
+    with nothing_written(timetable):
+        timetable.work()
+    return timetable.outcome(job)
 
 
 def kinds(base: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:

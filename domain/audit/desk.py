@@ -1,0 +1,58 @@
+"""What must hold of coupons, their uses, and what was handed over without a payment."""
+
+from __future__ import annotations
+
+from domain.audit.invariant import Invariant
+
+DESK = (
+    Invariant(
+        "coupon.within_limits",
+        "a coupon is used no more often than it may be, in all and by one student, and each use has numbers of its own",
+        """SELECT 'coupon ' || c.id AS what FROM coupons c JOIN coupon_uses u ON u.coupon_id = c.id
+            WHERE u.number IS NOT NULL
+            GROUP BY c.id, c.max_redemptions
+           HAVING count(*) <> count(DISTINCT u.number) OR greatest(count(*), max(u.number)) > c.max_redemptions
+           UNION ALL
+           SELECT 'coupon ' || c.id FROM coupons c JOIN coupon_uses u ON u.coupon_id = c.id
+            WHERE u.number IS NOT NULL
+            GROUP BY c.id, c.max_redemptions_per_student, u.student_id
+           HAVING count(*) <> count(DISTINCT u.student_number)
+               OR greatest(count(*), max(u.student_number)) > c.max_redemptions_per_student""",
+    ),
+    Invariant(
+        "coupon.used_for_a_package",
+        "a use that counts for good has its package, of the same student and coupon, and that package has one use",
+        """SELECT 'coupon use ' || u.id AS what FROM coupon_uses u
+             JOIN students s ON s.id = u.student_id LEFT JOIN student_packages k ON k.id = u.student_package_id
+            WHERE u.status = 'USED' AND (k.id IS NULL OR k.coupon_id IS DISTINCT FROM u.coupon_id
+                                         OR k.student_id NOT IN (s.id, coalesce(s.merged_into, s.id)))
+           UNION ALL
+           SELECT 'package ' || k.id FROM student_packages k
+             LEFT JOIN coupon_uses u ON u.student_package_id = k.id AND u.status = 'USED'
+            WHERE k.coupon_id IS NOT NULL GROUP BY k.id HAVING count(u.id) <> 1""",
+    ),
+    Invariant(
+        "coupon.as_its_type",
+        "a package says by which kind of coupon it came, and a bonus stands once on the ledger of those that have one",
+        """SELECT 'package ' || k.id AS what FROM student_packages k JOIN coupons c ON c.id = k.coupon_id
+            WHERE k.redemption_type <> CASE c.coupon_type WHEN 'DISCOUNT' THEN 'COUPON_DISCOUNT'
+                                                          WHEN 'PACKAGE' THEN 'COUPON_PACKAGE' ELSE 'COUPON_BONUS' END
+           UNION ALL
+           SELECT 'package ' || k.id FROM student_packages k
+             LEFT JOIN student_package_allowances a ON a.student_package_id = k.id
+             LEFT JOIN package_uses u ON u.allowance_id = a.id AND u.kind = 'BONUS'
+            GROUP BY k.id HAVING count(u.id) <> (k.redemption_type = 'COUPON_BONUS')::int""",
+    ),
+    Invariant(
+        "desk.order",
+        "what was handed over without a payment is one package, paid at the desk: its price, or what the coupon says",
+        """SELECT 'order ' || o.id AS what FROM orders o
+             LEFT JOIN student_packages k ON k.order_id = o.id
+            WHERE o.payment_id IS NULL
+            GROUP BY o.id, o.status, o.paid, o.list_price, o.price_mismatch
+           HAVING count(k.id) <> 1 OR o.status <> 'PAID' OR o.price_mismatch OR bool_or(k.redeemed_by IS NULL)
+               OR bool_or(CASE k.redemption_type WHEN 'COUPON_PACKAGE' THEN false
+                                                 WHEN 'COUPON_DISCOUNT' THEN o.paid > o.list_price
+                                                 ELSE o.paid <> o.list_price END)""",
+    ),
+)

@@ -1,0 +1,183 @@
+"""The packages on sale: made, changed and taken away, from a file or by a request. What was sold keeps its snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.models import Organization, PackageAllowance, Product, ProductType, StripePrice
+from domain.catalog.changes import Changes, settle
+from domain.catalog.entries import ProductEntry
+from domain.constraint import told
+from domain.errors import InvalidField, NotFound
+from domain.inbox.waiting import take_up
+
+# What stands on rows of its own, or under another name.
+APART = {"allowances", "schedule_later", "stripe_price_ids"}
+TAKEN = {
+    "uq_products_organization_id_stripe_product_id": InvalidField(
+        "stripe_product_id", "Name another: a product is sold by this one already."
+    )
+}
+
+
+def names_of(entry: ProductEntry) -> list[str]:
+    """Return every name by which a parked purchase may wait for a product."""
+    return [entry.code, *entry.stripe_price_ids, *filter(None, [entry.stripe_product_id])]
+
+
+def create(session: Session, organization_id: int, entry: ProductEntry, *, at: datetime) -> Product:
+    """Put a package on sale, and take up what was parked for it.
+
+    Raises:
+        InvalidField: another product has its code, also one that was deleted; or one of its Stripe ids.
+
+    """
+    organization = _held_still(session, organization_id)
+    named = (Product.organization_id == organization_id, Product.code == entry.code)
+    if session.scalar(select(Product.id).where(*named)):
+        raise InvalidField("code", "Choose another code: a product has this one, or had it.")
+    with told(session, TAKEN):
+        product = put(session, organization, entry, Changes(), at=at)
+    take_up(session, organization_id, names_of(entry), at=at)
+    return product
+
+
+def change(
+    session: Session, organization_id: int, product_id: int, values: Mapping[str, Any], *, at: datetime
+) -> Product:
+    """Change what is named of a package, by the rules of a file, and take up what was parked for it.
+
+    Raises:
+        NotFound: the organization has no such package.
+        InvalidField: what it would be is impossible.
+
+    """
+    organization = _held_still(session, organization_id)
+    product = one(session, organization_id, product_id)
+    entry = _checked(_said(product) | dict(values))
+    with told(session, TAKEN):
+        put(session, organization, entry, Changes(), at=at)
+    take_up(session, organization_id, names_of(entry), at=at)
+    return product
+
+
+def remove(session: Session, organization_id: int, product_id: int, *, at: datetime) -> Product:
+    """Take a package off sale for good; its code stays its own.
+
+    Raises:
+        NotFound: the organization has no such package.
+
+    """
+    product = one(session, organization_id, product_id)
+    product.deleted_at = at
+    session.flush()
+    return product
+
+
+def one(session: Session, organization_id: int, product_id: int) -> Product:
+    """Return a package, locked.
+
+    Raises:
+        NotFound: the organization has none of that id.
+
+    """
+    own = select(Product).where(
+        Product.organization_id == organization_id,
+        Product.id == product_id,
+        Product.product_type == ProductType.PACKAGE,
+        Product.deleted_at.is_(None),
+    )
+    product = session.scalar(own.with_for_update(key_share=True))
+    if product is None:
+        raise NotFound("There is no package of this id.")
+    return product
+
+
+def put(
+    session: Session, organization: Organization, entry: ProductEntry, changes: Changes, *, at: datetime
+) -> Product:
+    """Let a product of an organization, which its caller holds locked, be what an entry says, and return it.
+
+    Raises:
+        InvalidField: a Stripe price sells another product.
+
+    """
+    wanted = (Product.organization_id == organization.id, Product.code == entry.code)
+    found = session.scalar(select(Product).where(*wanted).with_for_update(key_share=True))
+    product = found or Product(created_at=at, organization_id=organization.id, allowances=[], prices=[])
+    later = entry.schedule_later
+    values = entry.model_dump(exclude=APART) | {
+        "product_type": ProductType.PACKAGE,
+        "currency": entry.currency or organization.currency,
+        "all_access_services": [service.value for service in entry.all_access_services],
+        "draft_service_type": later.service_type if later else None,
+        "draft_minutes": later.minutes if later else None,
+        "draft_teacher_tier": later.teacher_tier if later else None,
+        "deleted_at": None,
+    }
+    name = f"{organization.slug}/{entry.code}"
+    settle(product, values, name, changes, is_new=found is None)
+    session.add(product)
+    session.flush()
+    _lines(session, product, entry, name, changes)
+    _prices(session, product, entry)
+    return product
+
+
+def _lines(session: Session, product: Product, entry: ProductEntry, name: str, changes: Changes) -> None:
+    """Make the product's lines those of the entry; packages that were sold keep their own."""
+    lines = [{"position": place} | line.model_dump() for place, line in enumerate(entry.allowances)]
+    standing = [{key: getattr(line, key) for key in lines[0]} for line in product.allowances] if lines else []
+    if standing == lines and len(product.allowances) == len(lines):
+        return
+    if product.allowances:
+        changes.note(name, is_new=False)
+        product.allowances.clear()
+        session.flush()
+    product.allowances = [PackageAllowance(**line) for line in lines]
+    session.flush()
+
+
+def _prices(session: Session, product: Product, entry: ProductEntry) -> None:
+    """Add the entry's Stripe prices; earlier ones stay, late payments may name them."""
+    known = {price.stripe_price_id for price in product.prices}
+    for price_id in entry.stripe_price_ids:
+        if price_id in known:
+            continue
+        taken = session.get(StripePrice, (product.organization_id, price_id))
+        if taken is not None:
+            raise InvalidField("stripe_price_ids", f"{price_id} sells another product already")
+        product.prices.append(StripePrice(organization_id=product.organization_id, stripe_price_id=price_id))
+    session.flush()
+
+
+def _held_still(session: Session, organization_id: int) -> Organization:
+    """Lock an organization as whoever applies a file does: who parks a purchase meanwhile waits, and finds it here."""
+    own = select(Organization).where(Organization.id == organization_id)
+    return session.execute(own.with_for_update(key_share=True)).scalar_one()
+
+
+def _said(product: Product) -> dict[str, Any]:
+    """Return a product as a file would say it."""
+    values = {name: getattr(product, name) for name in ProductEntry.model_fields.keys() - APART}
+    minutes, service = product.draft_minutes, product.draft_service_type
+    later = {"service_type": service, "minutes": minutes, "teacher_tier": product.draft_teacher_tier}
+    names = ("service_type", "credits", "credit_unit_minutes", "teacher_tier", "weight")
+    return values | {
+        "allowances": [{name: getattr(line, name) for name in names} for line in product.allowances],
+        "schedule_later": later if service else None,
+    }
+
+
+def _checked(values: Mapping[str, Any]) -> ProductEntry:
+    try:
+        return ProductEntry.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise InvalidField(".".join(map(str, fault["loc"])), fault["msg"]) from error

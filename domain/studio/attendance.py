@@ -1,0 +1,62 @@
+"""Who came and who did not, as staff mark it: what was paid stays spent either way (PRODUCT.md §4.9)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy.orm import Session as Transaction
+
+from db.bulk import update
+from db.models import Booking, BookingStatus
+from domain.booking.outgoing import Outgoing
+from domain.booking.rows import write
+from domain.booking.shape import shown
+from domain.errors import InvalidCommand, SessionCancelled, SessionNotStarted
+from domain.family import Result
+from domain.studio.command import Attend
+from domain.studio.gathering import Gathering, gather
+
+COMPLETED, NO_SHOW = "booking.completed", "booking.no_show"
+EVENTS = {BookingStatus.COMPLETED: COMPLETED, BookingStatus.NO_SHOW: NO_SHOW}
+
+
+def attend(transaction: Transaction, command: Attend, *, at: datetime) -> Result:
+    """Mark bookings of a session that has begun, all or none; a mark that stands already changes nothing.
+
+    Raises:
+        SessionCancelled: it does not take place.
+        SessionNotStarted: nobody can have come.
+        InvalidCommand: a booking has no place in it, or is named twice.
+
+    """
+    gathered = gather(transaction, command)
+    _check(gathered, command, at)
+    standing = {each.id: each for each in gathered.bookings}
+    changed = {number: status for number, status in command.marks if standing[number].status is not status}
+    outgoing = Outgoing()
+    for number, status in changed.items():
+        booking = standing[number]
+        booking.status = status
+        outgoing.note(gathered.students[booking.student_id], EVENTS[status], asdict(booking), at=at)
+    update(transaction, Booking, [{"id": number, "status": status} for number, status in changed.items()])
+    write(transaction, outgoing, at=at)
+    return {"marked": len(command.marks), "bookings": [shown(asdict(standing[number])) for number, _ in command.marks]}
+
+
+def _check(gathered: Gathering, command: Attend, at: datetime) -> None:
+    session = gathered.session
+    if not session.is_scheduled:
+        raise SessionCancelled(f"{session.name} was called off: nobody came to it.")
+    if session.start_at > at:
+        raise SessionNotStarted(f"{session.name} has not begun: mark who came once it has.")
+    named = [number for number, _ in command.marks]
+    if repeated := sorted({number for number in named if named.count(number) > 1}):
+        raise InvalidCommand(f"Name each booking once: {_listed(repeated)} twice.")
+    inside = {each.id for each in gathered.bookings}
+    if strangers := sorted({*named} - inside):
+        raise InvalidCommand(f"Name bookings that have a place in this session: {_listed(strangers)} not.")
+
+
+def _listed(numbers: list[int]) -> str:
+    return f"{', '.join(map(str, numbers))} {'is' if len(numbers) == 1 else 'are'}"

@@ -1,0 +1,1 @@
+"""Waiting for a full session: the line, and whose turn it is."""
