@@ -17,6 +17,8 @@ from webhook_gateway.problem import CATALOGUE, FieldError, Problem, respond
 
 # Enough to mend a request by; the rest shows on the next try.
 MAX_FIELD_ERRORS = 20
+# What the framework puts before the words of our own checks.
+OWN_WORDS = "Value error, "
 RETRY_AFTER = {"Retry-After": "5"}
 
 # InternalError is what a server says that has become read-only.
@@ -66,7 +68,7 @@ def told_as(error: Exception) -> Problem:
 def refuse_fields(error: ValidationError) -> NoReturn:
     """Turn what is wrong with a request's fields into a problem that names each."""
     faults = [
-        FieldError("#/" + "/".join(_escaped(step) for step in fault["loc"]), fault["msg"])
+        FieldError("#/" + "/".join(_escaped(step) for step in fault["loc"]), fault["msg"].removeprefix(OWN_WORDS))
         for fault in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_FIELD_ERRORS]
     ]
     detail = "Mend the fields that `errors` names and send the request again."

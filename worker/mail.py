@@ -24,7 +24,7 @@ from db.transaction import fetch, reading
 from domain.mail.booking_mail import TRUE_WHILE, read_booking_mail
 from domain.mail.letter import Letter
 from domain.mail.receipt import read_receipt
-from domain.mail.waitlist_mail import SKIPPED, read_skipped_mail
+from domain.mail.waitlist_mail import CLOSED, SKIPPED, read_closed_mail, read_skipped_mail
 from domain.purchase.grant_rows import RECEIPT
 from worker import clock
 from worker.outbox import NoLongerTrue, Outbox, Undeliverable
@@ -55,7 +55,8 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     RECEIPT: Kind(read_receipt, "purchase_receipt"),
     **dict.fromkeys(TRUE_WHILE, Kind(read_booking_mail, "booking")),
-    SKIPPED: Kind(read_skipped_mail, "waitlist_skipped"),
+    SKIPPED: Kind(read_skipped_mail, "waitlist"),
+    CLOSED: Kind(read_closed_mail, "waitlist"),
 }
 
 

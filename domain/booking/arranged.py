@@ -48,5 +48,7 @@ def _class(row: Row, code: str) -> Row:
         "capacity": 1,
         "minutes": (row["end_at"] - row["start_at"]) // timedelta(minutes=1),
         "teacher_id": row["teacher_id"],
+        # Nobody plans sessions of it.
+        "active": False,
         "created_at": row["created_at"],
     }

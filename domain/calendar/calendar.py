@@ -26,7 +26,7 @@ class CalendarSeat:
 
 @dataclass(frozen=True, slots=True)
 class CalendarRow:
-    """A session as everybody sees it; `teacher_tier` is 0 where nobody is named yet, `seats` None without seats."""
+    """A session; `teacher_tier` is 0 where nobody is named yet, `seats` None without seats."""
 
     id: int
     group_class_id: int
@@ -42,6 +42,8 @@ class CalendarRow:
     teacher_id: int | None
     teacher_name: str | None
     teacher_tier: int
+    arranged: bool = False
+    cancel_reason: str | None = None
     seats: tuple[CalendarSeat, ...] | None = None
 
     @property
@@ -81,9 +83,9 @@ def calendar(session: Session, organization_id: int, span: Span, part: TimedPart
 
 
 def find(session: Session, organization_id: int, session_id: int) -> CalendarRow | None:
-    """Return a session that takes place; None if the organization has no such session."""
+    """Return a session on offer; None if the organization has no such session."""
     found = one(session, organization_id, session_id)
-    return found if found and found.status is SessionStatus.SCHEDULED else None
+    return found if found and found.status is SessionStatus.SCHEDULED and not found.arranged else None
 
 
 def one(session: Session, organization_id: int, session_id: int) -> CalendarRow | None:
@@ -134,6 +136,8 @@ def sessions() -> Select[Any]:
             ClassSession.teacher_id,
             Teacher.name.label("teacher_name"),
             func.coalesce(Teacher.tier, 0).label("teacher_tier"),
+            ClassSession.arranged,
+            ClassSession.cancel_reason,
         )
         .join(GroupClass, GroupClass.id == ClassSession.group_class_id)
         .outerjoin(Teacher, Teacher.id == ClassSession.teacher_id)

@@ -118,6 +118,7 @@ def change(
     """
     _hold_teacher(session, organization_id, values.get("teacher_id"))
     row = _held(session, organization_id, session_id)
+    check_arranged(values, is_arranged=row.arranged)
     if "capacity" in values and (crowded := make_room(session, {row.id: values["capacity"]})):
         raise InvalidField("capacity", f"Choose at least {crowded[row.id]}: so many places are taken.")
     with told(session, {TEACHER_TWICE: _unavailable()}):
@@ -126,6 +127,19 @@ def change(
     if "capacity" in values:
         call_for(session, [row.id], at=at)
     return row
+
+
+def check_arranged(values: Mapping[str, Any], *, is_arranged: bool) -> None:
+    """Refuse other places than one, or nobody to teach, of a session that was made for one student.
+
+    Raises:
+        InvalidField: `capacity` or `teacher_id`.
+
+    """
+    if is_arranged and values.get("capacity", 1) != 1:
+        raise InvalidField("capacity", "Leave it at 1: the session was made for one student.")
+    if is_arranged and values.get("teacher_id", 1) is None:
+        raise InvalidField("teacher_id", "Name a teacher: the session was made for one student.")
 
 
 def _held(session: Session, organization_id: int, session_id: int) -> ClassSession:

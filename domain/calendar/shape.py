@@ -37,6 +37,8 @@ def _shown(row: CalendarRow) -> dict[str, Any]:
         **({"seats": seats} if seats is not None else {}),
         "status": row.status.value,
         "bookings": row.taken,
+        "arranged": row.arranged,
+        **({"cancelReason": row.cancel_reason} if row.cancel_reason else {}),
     }
 
 

@@ -70,6 +70,10 @@ def unusable(session: Session, coupon: Coupon, student_id: int | None, *, at: da
     try:
         check(coupon, at=at)
         coupon_use.check_room(session, coupon, student_id, at=at)
+        package_of(session, coupon, None)
+    except InvalidField:
+        # It is for several packages, and whoever uses it names one.
+        return None
     except Refusal as refusal:
         return refusal
     return None

@@ -1,4 +1,4 @@
-"""What a mail tells of a turn in line that brought no place."""
+"""What mails tell those who wait: a turn in line that brought no place, or a line that is no more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from db.transaction import fetch
 from domain.mail.letter import Letter, sender
 from domain.mail.readable_time import brief, span
 
-SKIPPED = "waitlist.skipped"
+SKIPPED, CLOSED = "waitlist.skipped", "waitlist.closed"
 
 # Why a student could not be booked, and what they can do, by the code that a booking would have ended in.
 WHY = {
@@ -28,9 +28,10 @@ WHY = {
 }
 OTHERWISE = "it could not be booked with what you hold"
 
-SKIP = """
+ABOUT = """
 SELECT n.message_id::text, o.name AS organization, o.email_sender, o.slug, o.timezone, s.name, s.email,
-       w.id, w.status, w.reason, c.start_at, c.end_at, c.status AS session_status, g.name AS class, t.name AS teacher
+       w.id, w.status, w.reason, c.start_at, c.end_at, c.status AS session_status, c.cancel_reason,
+       g.name AS class, t.name AS teacher
   FROM notifications n
   JOIN organizations o ON o.id = n.organization_id
   JOIN waitlist_entries w ON w.id = n.waitlist_entry_id
@@ -43,31 +44,56 @@ SELECT n.message_id::text, o.name AS organization, o.email_sender, o.slug, o.tim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedMail(Letter):
-    """A mail to somebody who waits on."""
+class WaitlistMail(Letter):
+    """A mail to somebody who waits, or did."""
 
     entry_id: int
+    heading: str
     session: str
     details: tuple[str, ...]
-    why: str
+    news: str
+    outlook: str
 
 
-def read_skipped_mail(session: Session, notification_id: int) -> SkippedMail | None:
+def read_skipped_mail(session: Session, notification_id: int) -> WaitlistMail | None:
     """Read what a mail about a turn must say; None if its student does not wait any more, or for nothing."""
-    (row,) = fetch(session, SKIP, id=notification_id)
+    (row,) = fetch(session, ABOUT, id=notification_id)
     if row["status"] != WaitlistStatus.SKIPPED or row["session_status"] != SessionStatus.SCHEDULED:
         return None
-    return SkippedMail(
+    return _mail(
+        row,
+        heading="A place came free",
+        subject=f"a place came free in {_what(row)}, but we could not book you",
+        news=f"We could not book you: {WHY.get(row['reason'], OTHERWISE)}.",
+        outlook="You keep your place in line: the next free place is offered to you again.",
+    )
+
+
+def read_closed_mail(session: Session, notification_id: int) -> WaitlistMail:
+    """Read what a mail about a session that was called off must say to those who waited for it."""
+    (row,) = fetch(session, ABOUT, id=notification_id)
+    why = f" They say: {row['cancel_reason']}" if row["cancel_reason"] else ""
+    return _mail(
+        row,
+        heading="The session is called off",
+        subject=f"called off, {_what(row)}",
+        news=f"{row['organization']} has called off a session for which you waited.{why}",
+        outlook="You were not booked, and nothing was spent.",
+    )
+
+
+def _mail(row: Mapping[str, Any], *, subject: str, **words: str) -> WaitlistMail:
+    return WaitlistMail(
         message_id=row["message_id"],
         organization=row["organization"],
         sender=sender(row["email_sender"], row["slug"]),
         name=row["name"],
         email=row["email"],
-        subject=f"{row['organization']}: a place came free in {_what(row)}, but we could not book you",
+        subject=f"{row['organization']}: {subject}",
         entry_id=row["id"],
         session=row["class"],
         details=_details(row),
-        why=WHY.get(row["reason"], OTHERWISE),
+        **words,
     )
 
 

@@ -61,10 +61,11 @@ def call_off(transaction: Transaction, command: CallOff, *, at: datetime) -> Res
 
 
 def _close(desk: Desk, session: Session, entry: Waiting) -> None:
-    """End a place in line."""
+    """End a place in line, and tell whose it was."""
     end(desk, session, entry, WaitlistStatus.CLOSED, reason=SessionCancelled.code)
     said = told_entry(entry, session, desk.student.external_id)
     desk.outgoing.publish(desk.student, CLOSED, f"waitlist/{entry.id}", said, at=desk.at)
+    desk.outgoing.mail(desk.student, CLOSED, f"waitlist:{entry.id}", waitlist_entry_id=entry.id, at=desk.at)
 
 
 def _world(transaction: Transaction, gathered: Gathering, at: datetime) -> World:

@@ -17,7 +17,7 @@ from domain.booking.shape import written
 from domain.booking.state import EXTENDED, MOVED_FROM, Session, Standing, Student
 from domain.booking.students import complete
 from domain.calendar import teacher
-from domain.calendar.class_session import START_TWICE, TEACHER_TWICE, make_room
+from domain.calendar.class_session import START_TWICE, TEACHER_TWICE, check_arranged, make_room
 from domain.calendar.shape import shown_session
 from domain.constraint import told
 from domain.errors import InvalidField, SessionCancelled, SessionStarted, TeacherUnavailable, TimeConflict, TooLate
@@ -65,6 +65,7 @@ def move(transaction: Transaction, command: Move, *, at: datetime) -> Result:
         raise Overtaken
     old, new = gathered.session, _wanted(gathered.session, command)
     _check(old, new, command, at)
+    check_arranged(command.values, is_arranged=old.is_arranged)
     outgoing, bookings = Outgoing(), list[Row]()
     if (new.start_at, new.end_at) != (old.start_at, old.end_at):
         bookings = _keep(transaction, gathered, new, outgoing, at=at)

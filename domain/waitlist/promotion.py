@@ -23,6 +23,7 @@ from domain.booking.outgoing import Outgoing, Row
 from domain.booking.place import Party, take_places
 from domain.booking.rows import write
 from domain.booking.sessions import read_sessions
+from domain.booking.shape import written
 from domain.booking.state import UNDO_UNTIL, Session, Waiting, World
 from domain.booking.students import complete, read_students
 from domain.errors import Refusal
@@ -99,7 +100,7 @@ def _book(desk: Desk, wanted: Session, entry: Waiting, *, until: datetime) -> No
 
     """
     check_free(desk.student, wanted)
-    (row,) = take_places(desk, wanted, Party(None, Wish(), None, {UNDO_UNTIL: until.isoformat()}))
+    (row,) = take_places(desk, wanted, Party(None, Wish(), None, {UNDO_UNTIL: written(until)}))
     end(desk, wanted, entry, WaitlistStatus.PROMOTED, booking_id=row["id"])
     desk.outgoing.note(desk.student, "booking.confirmed", row, at=desk.at)
     told = told_entry(entry, wanted, desk.student.external_id) | {"bookingId": row["id"]}

@@ -8,10 +8,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from db.models import ClassSession, GroupClass, WaitlistEntry, WaitlistStatus
+from db.models import ClassSession, GroupClass, Student, WaitlistEntry, WaitlistStatus
 from domain.listing import Part, newest_first
 
 LINE = (WaitlistStatus.WAITING, WaitlistStatus.SKIPPED)
+# Of a line; more than anybody calls by hand.
+MOST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,43 @@ def waits(session: Session, organization_id: int, student_id: int, part: Part) -
         .where(WaitlistEntry.organization_id == organization_id, WaitlistEntry.student_id == student_id)
     )
     return [Wait(**row) for row in session.execute(newest_first(own, WaitlistEntry.id, part)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class LineEntry:
+    """Somebody who waits, as staff see them; `student_id` is the frontend's own."""
+
+    id: int
+    student_id: str | None
+    name: str | None
+    status: WaitlistStatus
+    joined_at: datetime
+    auto_book_until: datetime | None
+    reason: str | None
+
+
+def line(session: Session, organization_id: int, session_id: int) -> list[LineEntry]:
+    """Return who waits for a session, in turn; the first of a long line."""
+    waiting = (
+        select(
+            WaitlistEntry.id,
+            Student.external_id.label("student_id"),
+            Student.name,
+            WaitlistEntry.status,
+            WaitlistEntry.joined_at,
+            WaitlistEntry.auto_book_until,
+            WaitlistEntry.reason,
+        )
+        .join(Student, Student.id == WaitlistEntry.student_id)
+        .where(
+            WaitlistEntry.organization_id == organization_id,
+            WaitlistEntry.session_id == session_id,
+            WaitlistEntry.status.in_(LINE),
+        )
+        .order_by(WaitlistEntry.id)
+        .limit(MOST_SHOWN)
+    )
+    return [LineEntry(**row) for row in session.execute(waiting).mappings()]
 
 
 def _position() -> ColumnElement[int | None]:

@@ -36,7 +36,7 @@ def of_a_worker(database_url: str, broker_url: str, home: Path, monkeypatch: pyt
 def as_shown(browser: Browser, session: int) -> dict[str, Any]:
     """Return a session as staff see it, without who comes."""
     shown: dict[str, Any] = browser.get(f"{SESSIONS}/{session}", **STAFF).get_json()
-    del shown["roster"]
+    del shown["roster"], shown["waitlist"]
     return shown
 
 
@@ -201,3 +201,31 @@ def test_a_field_at_fault_is_named(
     answer = browser.command(f"{SESSIONS}/{session.id}{path}", said, method=method, **STAFF)
 
     assert problem(answer) == (422, "validation_failed", [pointer])
+
+
+def test_staff_see_who_waits_in_turn(browser: Browser, timetable: Timetable) -> None:
+    timetable.buy("bea")
+    session = timetable.session(soon(), capacity=1)
+    timetable.book("bea", session)
+    for student in ("grace", "ada"):
+        timetable.join(student, session)
+
+    shown = browser.get(f"{SESSIONS}/{session}", role="staff", sub="desk").get_json()
+
+    assert [each["studentId"] for each in shown["waitlist"]] == ["grace", "ada"]
+    assert {each["status"] for each in shown["waitlist"]} == {"WAITING"}
+
+
+def test_a_session_made_for_one_student_keeps_its_place_and_a_teacher(browser: Browser, timetable: Timetable) -> None:
+    timetable.studio.rows("UPDATE teachers SET active = false")
+    session = timetable.session(soon(), capacity=1, service="PRIVATE", tier=0)
+    timetable.studio.rows("UPDATE class_sessions SET arranged = true")
+
+    answers = [
+        browser.client.patch(f"{SESSIONS}/{session}", json=said, headers=browser.headers(role="admin", sub="desk"))
+        for said in ({"capacity": 2}, {"teacherId": None})
+    ]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert [answer.get_json(force=True)["errors"][0]["pointer"] for answer in answers] == ["#/capacity", "#/teacherId"]
+    assert browser.get(f"/api/calendar/{session}").status_code == 404

@@ -49,6 +49,7 @@ def test_a_session_is_made_as_its_class_says(browser: Browser, world: World) -> 
         "seats": [{"seatId": group_class.seats[0].id, "label": "1", "creditCost": 1, "taken": False}],
         "status": "SCHEDULED",
         "bookings": 0,
+        "arranged": False,
     }
     assert browser.get(WEEK, **STAFF).get_json() == {"items": [made.get_json()], "nextCursor": None}
 

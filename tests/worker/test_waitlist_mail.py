@@ -64,7 +64,7 @@ def test_who_was_skipped_hears_why_and_that_they_wait_on(timetable: Timetable) -
     assert mail["Subject"] == (
         "Lumen Spin: a place came free in Ride, Tue 24 Nov, 10:00 UTC+03, but we could not book you"
     )
-    assert "we could not book you: you have another session at that time." in text(mail)
+    assert "We could not book you: you have another session at that time." in text(mail)
     assert "You keep your place in line" in text(mail)
     assert "  Tuesday 24 November 2026, 10:00\N{EN DASH}10:45 UTC+03\n" in text(mail)
 
@@ -90,3 +90,19 @@ def test_a_late_promotion_may_be_given_back_until_the_line_closes(timetable: Tim
     mail = next(each for each in leave(timetable) if each["To"] and "ada@" in each["To"])
 
     assert "give it back by Friday 20 November 2026, 12:30 UTC+03" in text(mail)
+
+
+def test_who_waited_for_a_session_that_is_called_off_hears_of_it(timetable: Timetable) -> None:
+    buy(timetable)
+    session = ride(timetable, capacity=1)
+    timetable.buy("bea")
+    timetable.book("bea", session)
+    timetable.join("ada", session)
+    leave(timetable)
+    timetable.call_off(session, reason="No water in the showers.")
+
+    mail = next(each for each in leave(timetable) if each["To"] and "ada@" in each["To"])
+
+    assert mail["Subject"] == "Lumen Spin: called off, Ride, Tue 24 Nov, 10:00 UTC+03"
+    assert "Lumen Spin has called off a session for which you waited. They say: No water in the showers." in text(mail)
+    assert "You were not booked, and nothing was spent." in text(mail)

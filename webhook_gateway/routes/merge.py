@@ -7,7 +7,8 @@ from flask import Response
 from db.transaction import transaction
 from domain.desk.merge import Merge, merge
 from webhook_gateway import caller
-from webhook_gateway.gateway import here
+from webhook_gateway.command import QUEUE
+from webhook_gateway.gateway import here, hint
 from webhook_gateway.respond import respond
 from webhook_gateway.routes.group import group_for
 from webhook_gateway.routes.me import STUDENT
@@ -27,4 +28,6 @@ def merge_member(path: MemberPath, body: MergeRequest) -> Response:
     wanted = Merge(path.member_id, body.into_member_id, caller.actor(), body.reason)
     with transaction(here().engine) as session:
         merged = merge(session, organization_id, wanted, at=clock.now())
+    # A place in line may have gone, and the line be called.
+    hint(QUEUE)
     return respond(Merged.model_validate(merged))

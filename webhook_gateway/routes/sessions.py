@@ -9,6 +9,7 @@ from db.transaction import reading, transaction
 from domain.calendar import calendar, class_session, roster
 from domain.calendar.calendar import CalendarRow
 from domain.calendar.class_session import NewSession
+from domain.waitlist import waits
 from webhook_gateway import caller, paging, span
 from webhook_gateway.gateway import here
 from webhook_gateway.problem import Problem
@@ -19,6 +20,7 @@ from webhook_gateway.schema.calendar import SessionPath, SpanQuery
 from webhook_gateway.schema.class_session import (
     AdminSession,
     AdminSessionPage,
+    LineEntry,
     RosterLine,
     SessionDetail,
     SessionRequest,
@@ -51,13 +53,15 @@ def list_sessions(query: SpanQuery) -> Response:
 
 @sessions.get("/<id:session_id>", responses=problems(404) | {200: SessionDetail})
 def show_session(path: SessionPath) -> Response:
-    """Show a session with who comes."""
+    """Show a session with who comes, and who waits."""
     organization_id = caller.current().organization()
     with reading(here().engine) as session:
         found = _found(session, organization_id, path.session_id)
         lines = roster.roster(session, organization_id, path.session_id)
+        waiting = waits.line(session, organization_id, path.session_id)
     shown = AdminSession.model_validate(found).model_dump(by_alias=False)
-    return respond(SessionDetail(**shown, roster=[RosterLine.model_validate(line) for line in lines]))
+    coming = [RosterLine.model_validate(line) for line in lines]
+    return respond(SessionDetail(**shown, roster=coming, waitlist=[LineEntry.model_validate(each) for each in waiting]))
 
 
 @sessions.post("", responses=problems(404, 409, 415) | {201: AdminSession})

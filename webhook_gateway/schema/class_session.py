@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import Field
 
-from db.models import BookingStatus, PaymentType, SessionStatus
+from db.models import BookingStatus, PaymentType, SessionStatus, WaitlistStatus
 from domain.catalog.fields import Capacity, Minutes
 from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Id
@@ -37,6 +39,8 @@ class AdminSession(CalendarSession):
 
     status: SessionStatus
     bookings: int = Field(validation_alias="taken", description="How many places are taken")
+    arranged: bool = Field(description="Whether it was made for one student, and is in no calendar")
+    cancel_reason: str | None = optional("Why it was called off")
 
 
 class AdminSessionPage(Page[AdminSession]):
@@ -57,7 +61,20 @@ class RosterLine(Output):
     guest_name: str | None = optional()
 
 
+class LineEntry(Output):
+    """Somebody who waits."""
+
+    waitlist_entry_id: int = Field(validation_alias="id")
+    student_id: str | None = Field(description="The frontend's own id")
+    name: str | None
+    status: WaitlistStatus
+    joined_at: datetime
+    auto_book_until: datetime | None = optional()
+    reason: str | None = optional("Why it was skipped, as the code that a booking would end in")
+
+
 class SessionDetail(AdminSession):
-    """A session with who comes."""
+    """A session with who comes, and who waits in turn: the first of them."""
 
     roster: list[RosterLine]
+    waitlist: list[LineEntry]
