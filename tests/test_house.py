@@ -6,6 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,18 @@ def test_only_settings_and_migrations_read_the_environment() -> None:
     reading = {name(path) for path in SOURCES if re.search(r"os\.environ|os\.getenv", path.read_text())}
 
     assert {path for path in reading if not path.startswith("cli/")} == {"config.py", "db/migrations/env.py"}
+
+
+def test_no_two_shapes_share_a_name() -> None:
+    shapes = [
+        node.name
+        for path in (ROOT / "webhook_gateway" / "schema").glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    ]
+
+    # In the OpenAPI document one would take the other's place.
+    assert [shape for shape, count in Counter(shapes).items() if count > 1] == []
 
 
 def test_the_lock_names_versions_and_hashes_and_no_host() -> None:

@@ -28,6 +28,7 @@ from webhook_gateway.routes.events import events
 from webhook_gateway.routes.jobs import admin_jobs, jobs
 from webhook_gateway.routes.ledger import adjustments, member_ledger, my_ledger
 from webhook_gateway.routes.me import me
+from webhook_gateway.routes.members import members
 from webhook_gateway.routes.merge import merging
 from webhook_gateway.routes.ops import ops
 from webhook_gateway.routes.packages import admin_packages, packages
@@ -70,6 +71,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
         own_redeeming,
         redemptions,
         member_redemptions,
+        members,
         coupons,
         coupon_codes,
         compatible,

@@ -46,9 +46,7 @@ class Caller:
             Problem: the token is of the platform, not of an organization.
 
         """
-        if self.organization_id is None:
-            raise Problem("forbidden", "Use a token of the organization: an admin of the platform works for none.")
-        return self.organization_id
+        return known(self.organization_id, PLATFORM)
 
     def scope(self) -> tuple[int | None, int | None]:
         """Return the organization and the student whose objects the caller may see; None is any."""
@@ -139,19 +137,21 @@ def _caller(claims: Claims) -> Caller:
 
 
 def _organization(session: Session, slug: str) -> int:
-    return known(organization.find(session, slug))
+    return known(organization.find(session, slug), slug)
 
 
-def known(organization_id: int | None) -> int:
+def known(organization_id: int | None, slug: str) -> int:
     """Return the id of an organization that was looked for.
 
     Raises:
-        Problem: it is not there.
+        Problem: it is not there, or the platform was named.
 
     """
-    if organization_id is None:
-        raise Problem("forbidden", "Name an organization that exists here.")
-    return organization_id
+    if organization_id is not None:
+        return organization_id
+    if slug == PLATFORM:
+        raise Problem("forbidden", "Use a token of the organization: an admin of the platform works for none.")
+    raise Problem("forbidden", "Name an organization that exists here.")
 
 
 def welcome(organization_id: int, claims: Claims) -> int:

@@ -73,7 +73,7 @@ def _new_job(gateway: Gateway, command: Command) -> NewJob:
     claims = caller.claims()
     key = idempotency.key(request)
     return NewJob(
-        organization_id=caller.known(gateway.jobs.organization(claims.org)),
+        organization_id=caller.known(gateway.jobs.organization(claims.org), claims.org),
         student=command.student,
         caller=caller.actor(),
         kind=command.kind,

@@ -13,12 +13,19 @@ from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException
 
 from domain.errors import DomainError, InvalidField
+from webhook_gateway.body import NO_OBJECT
 from webhook_gateway.problem import CATALOGUE, FieldError, Problem, respond
 
 # Enough to mend a request by; the rest shows on the next try.
 MAX_FIELD_ERRORS = 20
 # What the framework puts before the words of our own checks.
 OWN_WORDS = "Value error, "
+# What it tells in words that are no advice: a name of ours, a regular expression.
+WORDS = {
+    "model_type": NO_OBJECT,
+    "model_attributes_type": NO_OBJECT,
+    "string_pattern_mismatch": "It has characters or a form that are not allowed here",
+}
 RETRY_AFTER = {"Retry-After": "5"}
 
 # InternalError is what a server says that has become read-only.
@@ -68,15 +75,11 @@ def told_as(error: Exception) -> Problem:
 def refuse_fields(error: ValidationError) -> NoReturn:
     """Turn what is wrong with a request's fields into a problem that names each."""
     faults = [
-        FieldError("#/" + "/".join(_escaped(step) for step in fault["loc"]), fault["msg"].removeprefix(OWN_WORDS))
+        FieldError.within(fault["loc"], WORDS.get(fault["type"]) or fault["msg"].removeprefix(OWN_WORDS))
         for fault in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_FIELD_ERRORS]
     ]
     detail = "Mend the fields that `errors` names and send the request again."
     raise Problem("validation_failed", detail, errors=faults)
-
-
-def _escaped(step: str | int) -> str:
-    return str(step).replace("~", "~0").replace("/", "~1")
 
 
 def _framework(error: HTTPException) -> Problem:

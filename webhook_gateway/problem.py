@@ -7,7 +7,7 @@ carries. `/docs/problems` shows it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -90,7 +90,13 @@ class FieldError:
     @classmethod
     def at(cls, field: str, detail: str) -> FieldError:
         """Return the error of a field as the rules name it, such as `seats.0.credit_cost`."""
-        return cls("#/" + "/".join(map(to_camel, field.split("."))), detail)
+        return cls.within(map(to_camel, field.split(".")), detail)
+
+    @classmethod
+    def within(cls, steps: Iterable[str | int], detail: str) -> FieldError:
+        """Return the error of a place by the steps to it, as a JSON pointer (RFC 6901): no steps are the whole body."""
+        told = (str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+        return cls("#" + "".join(f"/{step}" for step in told), detail)
 
 
 class Problem(Exception):

@@ -23,6 +23,8 @@ BASE: dict[str, Any] = {
     "wsgi.multiprocess": False,
     "wsgi.run_once": False,
 }
+# What a header says whose value is not ASCII: the server keeps its name and leaves the value out.
+UNREAD = "\ufffd".encode().decode("latin-1")
 
 
 def answer(app: WSGIApplication, scope: Scope, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -65,6 +67,9 @@ def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
             environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
         elif key:
             environ[key] = value
+    for name in scope.headers.keys():  # noqa: SIM118 - it is no dict
+        if key := _variable(name):
+            environ.setdefault(key, UNREAD)
     if body:
         environ["CONTENT_LENGTH"] = str(len(body))
     return environ

@@ -44,7 +44,7 @@ def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
     The others have their turn with the next batch: families lock in orders of their own.
     """
     rows = _settled(session, rows)
-    family = FAMILY_OF[rows[0]["kind"]]
+    family = FAMILY_OF[min(rows, key=lambda row: int(row["id"]))["kind"]]
     taken = family.first(rows)
     answers = family.act(session, taken, at=at)
     fetch(session, NOTIFY, channel=CHANNEL, ids=",".join(str(row["id"]) for row in taken))

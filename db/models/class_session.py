@@ -52,7 +52,7 @@ class GroupClass(Base):
     active: Mapped[bool] = mapped_column(server_default="true")
     created_at: Mapped[datetime]
 
-    seats: Mapped[list[Seat]] = relationship(order_by="Seat.position", cascade="all, delete-orphan")
+    seats: Mapped[list[Seat]] = relationship(order_by="Seat.position, Seat.id", cascade="all, delete-orphan")
 
 
 class Seat(Base):
@@ -78,10 +78,10 @@ class Seat(Base):
 class ClassSession(Base):
     """One dated occurrence of a class.
 
-    Unique (class, `start_at`) of what takes place: a calendar that is applied twice is the same. Excluded:
-    a teacher in two places at once. Unique (id, `capacity`): what the places of bookings refer to.
-    One that is `arranged` was made for one student, and goes with their booking. `completed_at` says that whoever was
-    not marked by then counts as having come.
+    Unique (class, `start_at`) of what takes place, times made for one student aside: a calendar that is applied twice
+    is the same. Excluded: a teacher in two places at once. Unique (id, `capacity`): what the places of bookings refer
+    to. One that is `arranged` was made for one student, and goes with their booking. `completed_at` says that whoever
+    was not marked by then counts as having come.
     """
 
     __tablename__ = "class_sessions"
@@ -95,7 +95,7 @@ class ClassSession(Base):
             "group_class_id",
             "start_at",
             unique=True,
-            postgresql_where=text("status = 'SCHEDULED'"),
+            postgresql_where=text("status = 'SCHEDULED' AND NOT arranged"),
         ),
         Index("ix_class_sessions_calendar", "organization_id", "start_at", "id"),
         Index(

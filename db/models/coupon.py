@@ -128,6 +128,7 @@ class CouponUse(Base):
         Index("uq_coupon_uses_number", "coupon_id", "number", unique=True),
         Index("uq_coupon_uses_student_number", "coupon_id", "student_id", "student_number", unique=True),
         Index("uq_coupon_uses_package", "student_package_id", unique=True),
+        Index("ix_coupon_uses_student", "student_id"),
         Index("ix_coupon_uses_held", "held_until", postgresql_where=text("status = 'HELD'")),
         CheckConstraint("(status = 'RELEASED') = (number IS NULL)", name="counts_or_released"),
         CheckConstraint("(number IS NULL) = (student_number IS NULL)", name="numbers_whole"),

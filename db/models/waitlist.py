@@ -28,7 +28,8 @@ class WaitlistEntry(Base):
     """A student in line for a session, in the order of the ids.
 
     Unique (session, student) of who is in line. `booking_id` is what a promotion booked; LEFT with one is a promotion
-    that was undone, and its student is not promoted there again. `reason` is the code of what stood in the way.
+    that was undone, and its student is not promoted there again. A draft keeps its id, and may be promoted several
+    times. `reason` is the code of what stood in the way.
     """
 
     __tablename__ = "waitlist_entries"
@@ -38,7 +39,7 @@ class WaitlistEntry(Base):
         same_owner("students", "student_id"),
         Index("uq_waitlist_entries_in_line", "session_id", "student_id", unique=True, postgresql_where=text(IN_LINE)),
         Index("ix_waitlist_entries_student", "student_id", "id"),
-        Index("uq_waitlist_entries_booking", "booking_id", unique=True),
+        Index("ix_waitlist_entries_booking", "booking_id", postgresql_where=text("booking_id IS NOT NULL")),
         CheckConstraint(f"({IN_LINE}) = (ended_at IS NULL)", name="ended_has_time"),
         CheckConstraint("status <> 'PROMOTED' OR booking_id IS NOT NULL", name="promoted_has_booking"),
         CheckConstraint("booking_id IS NULL OR status IN ('PROMOTED', 'LEFT')", name="booking_was_promoted"),

@@ -34,15 +34,14 @@ LEDGER = (
     ),
     Invariant(
         "student.merged_has_nothing",
-        "nothing belongs to a merged student but what was told of them; a coupon they used too often stays",
+        "nothing belongs to a merged student but what was done and told; a coupon they used too often stays",
         """SELECT 'student ' || s.id || ': ' || x.what AS what FROM students s CROSS JOIN LATERAL (
              SELECT 'order ' || id AS what FROM orders WHERE student_id = s.id
              UNION ALL SELECT 'package ' || id FROM student_packages WHERE student_id = s.id
              UNION ALL SELECT 'booking ' || id FROM bookings WHERE student_id = s.id
              UNION ALL SELECT 'All-Access day ' || id FROM all_access_daily_usages WHERE student_id = s.id
              UNION ALL SELECT 'place in line ' || id FROM waitlist_entries WHERE student_id = s.id
-             UNION ALL SELECT 'notification ' || id FROM notifications WHERE student_id = s.id
-             UNION ALL SELECT 'job ' || id FROM jobs WHERE student_id = s.id AND status <> 'QUEUED'
+             UNION ALL SELECT 'notification ' || id FROM notifications WHERE student_id = s.id AND status <> 'SENT'
              UNION ALL SELECT 'Stripe customer ' || stripe_customer_id FROM stripe_customers WHERE student_id = s.id
              UNION ALL SELECT 'use of a coupon ' || id FROM coupon_uses
                         WHERE student_id = s.id AND status = 'RELEASED') x

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from domain.audit.invariant import Invariant
-from domain.waitlist.calling import UNCALLED
+from domain.waitlist.calling import QUEUED, UNCALLED
 
 WAITLISTS = (
     Invariant(
         "waitlist.called",
         "no place is free while somebody waits whom nobody is about to call",
-        f"SELECT 'session ' || id AS what FROM ({UNCALLED}) uncalled",  # noqa: S608 - our own text
+        f"SELECT 'session ' || id AS what FROM ({UNCALLED.format(called=QUEUED)}) uncalled",  # noqa: S608 - our own text
     ),
     Invariant(
         "waitlist.not_inside",
@@ -24,8 +24,9 @@ WAITLISTS = (
         "waitlist.promoted",
         "a promotion is a booking of the student who waited, in the session for which they did",
         """SELECT 'waitlist entry ' || w.id AS what FROM waitlist_entries w JOIN bookings b ON b.id = w.booking_id
-            WHERE b.student_id <> w.student_id OR b.session_id IS DISTINCT FROM w.session_id
-               OR (w.status = 'LEFT' AND b.place IS NOT NULL)""",
+            WHERE b.student_id <> w.student_id
+               OR b.booking_type <> 'PACKAGE_SESSION'
+                  AND (b.session_id IS DISTINCT FROM w.session_id OR w.status = 'LEFT' AND b.place IS NOT NULL)""",
     ),
     Invariant(
         "session.arranged",

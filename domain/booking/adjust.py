@@ -9,7 +9,7 @@ from domain.booking.command import Adjust
 from domain.booking.desk import Desk
 from domain.booking.release import OPEN
 from domain.booking.state import Line, Package, Standing
-from domain.errors import InsufficientCredits, InvalidCommand, NotFound, PackageExpired, PackageRevoked
+from domain.errors import InsufficientCredits, InvalidField, NotFound, PackageExpired, PackageRevoked
 from domain.family import Result
 from domain.holding.package import PackageStatus
 
@@ -26,7 +26,7 @@ def adjust(command: Adjust, desk: Desk) -> Result:
 
     Raises:
         NotFound: the package is not there, or another student's.
-        InvalidCommand: the line is not the package's, or would hold more than any may.
+        InvalidField: the line is not the package's, or would hold more than any may.
         PackageRevoked: its payment went back, and nothing of it is left to be mended.
         PackageExpired: drafts would come back to a package that has ended.
         InsufficientCredits: more would be taken than is left.
@@ -54,8 +54,9 @@ def _line(command: Adjust, desk: Desk) -> tuple[Package, Line]:
         raise NotFound("There is no package of this id: the student's ledger names theirs.")
     line = package.line(command.allowance_id)
     if line is None:
-        known = ", ".join(str(each.id) for each in package.lines) or "none"
-        raise InvalidCommand(f"{package.name} has no line of this allowanceId; it has {known}.")
+        known = " or ".join(str(each.id) for each in package.lines)
+        advice = f"its allowanceId is {known}" if known else "it has none"
+        raise InvalidField("allowance_id", f"Name a line of {package.name}: {advice}.")
     return package, line
 
 
@@ -73,7 +74,7 @@ def _check(command: Adjust, package: Package, line: Line, desk: Desk, *, has_dra
             f"{package.name} has {line.remaining} credit(s) left, and {-command.credits} are too many to take."
         )
     if left > MOST_LEFT:
-        raise InvalidCommand(f"{package.name} would have {left} credits left, and {MOST_LEFT} are the most.")
+        raise InvalidField("credits", f"{package.name} would have {left} credits left, and {MOST_LEFT} are the most.")
 
 
 def _add_drafts(desk: Desk, line: Line, pattern: Standing, count: int) -> None:

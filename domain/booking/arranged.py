@@ -8,11 +8,12 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from db.bulk import insert
-from db.models import ClassSession, GroupClass, ServiceType
+from db.models import ClassSession, GroupClass, ServiceType, SessionStatus
 from db.transaction import fetch
 from domain.booking.outgoing import Row
 
 # What such a session is called, and its class; no catalog can give a class this code.
+CANCELLED, SCHEDULED = SessionStatus.CANCELLED, SessionStatus.SCHEDULED
 NAME = "Private session"
 CODE = "private:{}"
 
@@ -26,8 +27,8 @@ def end_sessions(session: Session, ids: Collection[int]) -> None:
         fetch(session, END, ids=sorted(ids))
 
 
-def insert_arranged(session: Session, rows: Sequence[Row]) -> None:
-    """Insert sessions, each of its teacher's class, which is made with the first of them."""
+def insert_arranged(session: Session, rows: Sequence[Row], ended: Collection[int]) -> None:
+    """Insert sessions, some of them ended by now, each of its teacher's class, which is made with the first of them."""
     if not rows:
         return
     codes = [CODE.format(row["teacher_id"]) for row in rows]
@@ -35,7 +36,11 @@ def insert_arranged(session: Session, rows: Sequence[Row]) -> None:
     insert(session, GroupClass, list(classes.values()), conflict="(code, organization_id) DO NOTHING")
     organizations = list({row["organization_id"] for row in rows})
     ids = {row["code"]: row["id"] for row in fetch(session, CLASSES, organizations=organizations, codes=codes)}
-    arranged = [row | {"group_class_id": ids[code]} for row, code in zip(rows, codes, strict=True)]
+    status = {row["id"]: CANCELLED if row["id"] in ended else SCHEDULED for row in rows}
+    arranged = [
+        row | {"group_class_id": ids[code], "status": status[row["id"]].value}
+        for row, code in zip(rows, codes, strict=True)
+    ]
     insert(session, ClassSession, arranged)
 
 

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from db.models import BookingStatus
+from db.models import BookingStatus, PaymentType
 from domain.booking.adjust import adjust
 from domain.booking.checks import check_free, check_open, own_booking, session_of
 from domain.booking.command import Adjust, Book, Cancel, Change, Command, Friend, Join, Leave, Schedule
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.place import Party, take_places
-from domain.booking.release import moved_from, outcome, release, since
+from domain.booking.release import moved_from, outcome, promoted_until, release, since
 from domain.booking.schedule import schedule
-from domain.booking.state import Session, Standing, World
+from domain.booking.state import STAFF_REASON, UNDO_UNTIL, Session, Standing, World
 from domain.errors import InvalidCommand, Refusal, TooLate
 from domain.family import Answer, Result
 from domain.waitlist.line import join, leave, leave_for
@@ -49,7 +49,7 @@ def _book(command: Book, desk: Desk) -> Result:
     session = session_of(command.session_id, desk)
     check_open(session, command, desk)
     check_free(desk.student, session)
-    note = {"reason": command.wish.reason} if command.wish.reason else {}
+    note = {STAFF_REASON: command.wish.reason} if command.wish.reason else {}
     rows = take_places(desk, session, Party(command.seat_id, command.wish, command.friend, note))
     leave_for(desk, session)
     return desk.answer("booking.confirmed", rows)
@@ -58,7 +58,7 @@ def _book(command: Book, desk: Desk) -> Result:
 def _cancel(command: Cancel, desk: Desk) -> Result:
     old = own_booking(command, desk)
     status = outcome(desk, old, command)
-    note = {"cancelReason": command.terms.reason} if command.terms.reason else {}
+    note = _why(command, "cancelReason")
     what = "booking.cancelled" if status is BookingStatus.CANCELLED else "booking.forfeited"
     return desk.answer(what, release(desk, old, status, note))
 
@@ -71,18 +71,28 @@ def _change(command: Change, desk: Desk) -> Result:
         raise InvalidCommand("A guest goes where their host goes: change the host's booking, or cancel the guest's.")
     session = session_of(command.session_id or old.session_id or 0, desk)
     note: Row = {"changedFrom": old.id} | since(old, desk.student.window, at=desk.at)
-    note |= {"reason": command.terms.reason} if command.terms.reason else {}
-    note |= moved_from(old, session)
+    note |= _why(command, "reason")
+    note |= moved_from(old, session) | promoted_until(old, session)
     # What was forfeited stays spent, a gift too: the new one is paid for.
     kept = old if status is BookingStatus.CANCELLED else None
-    party = Party(command.seat_id, command.wish, _along(desk.world.guests.get(old.id), session), note, kept)
+    friend, stays = _along(desk.world.guests.get(old.id), session), old.session_id == session.id
+    party = Party(command.seat_id, command.wish, friend, note, kept, stays=stays)
     with desk.all_or_nothing(old):
-        release(desk, old, status, {})
+        release(desk, old, status, {}, stays=old.session_id == session.id)
         check_open(session, command, desk)
         check_free(desk.student, session)
         rows = take_places(desk, session, party)
+    if UNDO_UNTIL in note:
+        desk.outgoing.reseated[old.id] = rows[0]["id"]
     leave_for(desk, session)
     return desk.answer("booking.changed", rows)
+
+
+def _why(command: Cancel | Change, name: str) -> Row:
+    """Return the note of a reason: for an exception it is the staff's, and for them alone."""
+    terms = command.terms
+    is_exception = terms.override or (isinstance(command, Change) and command.wish.payment is PaymentType.FREE)
+    return {STAFF_REASON if is_exception else name: terms.reason} if terms.reason else {}
 
 
 def _along(guest: Standing | None, session: Session) -> Friend | None:

@@ -59,6 +59,7 @@ class Desk:
         before = deepcopy((self.student, old, world.guests.get(old.id), world.ids))
         taken = {key: (set(each.places), set(each.sat), each.is_scheduled) for key, each in world.sessions.items()}
         undone = set(world.undone)
+        busy = [(teacher, list(teacher.busy)) for teachers in world.teachers.values() for teacher in teachers]
         written = self.outgoing.copy()
         try:
             yield
@@ -70,5 +71,7 @@ class Desk:
                 world.sessions[key].places, world.sessions[key].sat = places, sat
                 world.sessions[key].is_scheduled = is_scheduled
             world.undone = undone
+            for teacher, times in busy:
+                teacher.busy = times
             self.outgoing.restore(written)
             raise

@@ -32,9 +32,19 @@ CANCEL = """
 UPDATE bookings SET status = 'CANCELLED', metadata = metadata || '{"expired": true}'
  WHERE student_package_id = ANY(%(ids)s) AND status = 'DRAFT'
 """
+# No more than there are credits left: some may have been taken away since.
 REOPEN = """
+WITH closed AS (
+    SELECT b.id, b.allowance_id, row_number() OVER (PARTITION BY b.allowance_id ORDER BY b.id) AS n FROM bookings b
+     WHERE b.student_package_id = ANY(%(ids)s) AND b.status = 'CANCELLED' AND b.metadata ? 'expired'
+), due AS (
+    SELECT a.id, a.credits - coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0)
+                 - (SELECT count(*) FROM bookings b WHERE b.allowance_id = a.id AND b.status = 'DRAFT') AS n
+      FROM student_package_allowances a WHERE a.student_package_id = ANY(%(ids)s)
+)
 UPDATE bookings SET status = 'DRAFT', metadata = metadata - 'expired'
- WHERE student_package_id = ANY(%(ids)s) AND status = 'CANCELLED' AND metadata ? 'expired'
+  FROM closed JOIN due ON due.id = closed.allowance_id
+ WHERE bookings.id = closed.id AND closed.n <= due.n
 """
 
 

@@ -77,10 +77,7 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
     complete(session, students, targets, named=named, at=at)
     guests = {each.guest_of: each for each in standing if each.guest_of is not None and each.place is not None}
     _mark_friends(session, students, commands, guests)
-    drafts = [
-        draft for s in students.values() for p in s.packages.values() for line in p.lines for draft in line.drafts
-    ]
-    bookings |= {each.id: each for each in _bookings(session, drafts)}
+    bookings |= read_drafts(session, students)
     return World(
         students,
         sessions,
@@ -93,6 +90,13 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
         _undone(session, commands),
         _drafted(session, commands),
     )
+
+
+def read_drafts(session: Transaction, students: Mapping[int, Student]) -> dict[int, Standing]:
+    """Return the open drafts of students who are complete, by their ids."""
+    packages = [package for student in students.values() for package in student.packages.values()]
+    drafts = [draft for package in packages for line in package.lines for draft in line.drafts]
+    return {each.id: each for each in _bookings(session, drafts)}
 
 
 def _most_new(commands: Sequence[Command], bookings: Mapping[int, Standing]) -> int:

@@ -38,8 +38,9 @@ class Outgoing:
     freed: set[int] = field(default_factory=set)
     joined: dict[int, Row] = field(default_factory=dict)
     entries: dict[int, Row] = field(default_factory=dict)
-    # Bookings of promotions that were given back.
-    undone: list[int] = field(default_factory=list)
+    # Bookings of promotions that were given back, with their sessions; and those that became another in the same one.
+    undone: list[tuple[int, int]] = field(default_factory=list)
+    reseated: dict[int, int] = field(default_factory=dict)
 
     def copy(self) -> Outgoing:
         """Return what there is by now, to come back to."""

@@ -22,7 +22,7 @@ MOST_FRIENDS = 10
 class Party:
     """Who comes and how they pay. `note` goes onto the bookings; `instead_of` is the booking that these replace.
 
-    `draft` is the one that pays.
+    `draft` is the one that pays; whoever `stays` has a place, and only moves to another seat.
     """
 
     seat_id: int | None
@@ -31,6 +31,7 @@ class Party:
     note: Row = field(default_factory=dict)
     instead_of: Standing | None = None
     draft: Standing | None = None
+    stays: bool = False
 
 
 def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
@@ -60,9 +61,7 @@ def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
 
 def _promised(desk: Desk, session: Session, party: Party) -> int:
     """Return how many free places are for others: none, where the party has one and only moves to another seat."""
-    old = party.instead_of
-    stays = old is not None and old.session_id == session.id
-    return 0 if stays else session.promised(desk.student, at=desk.at)
+    return 0 if party.stays else session.promised(desk.student, at=desk.at)
 
 
 def _means(desk: Desk, session: Session, seat: Seat | None, party: Party) -> Means:
@@ -193,6 +192,7 @@ def _take_drafts(desk: Desk, line: Line, host: Row) -> None:
             "session_capacity": None,
             "metadata": {"spentWith": host["id"]},
         }
+        desk.world.bookings[number] = Standing.of(gone | spent)
         desk.outgoing.release(gone | spent)
 
 

@@ -9,7 +9,7 @@ from db.models import BookingStatus, BookingType, PaymentType
 from domain.booking.command import Cancel, Change
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.state import MADE_AT, MOVED_FROM, Line, Session, Standing
+from domain.booking.state import MADE_AT, MOVED_FROM, UNDO_UNTIL, Line, Session, Standing
 from domain.errors import BookingClosed, CancellationWindowClosed, SessionStarted, TooLate
 
 # A booking made inside the window can be undone free for this long.
@@ -77,14 +77,25 @@ def since(old: Standing, window: timedelta, *, at: datetime) -> Row:
     return {MADE_AT: old.made_at.isoformat()} if old.start_at - at < window else {}
 
 
+def promoted_until(old: Standing, session: Session) -> Row:
+    """Return the note on another seat in a session that the waitlist gave: its undo runs on."""
+    noted = old.metadata.get(UNDO_UNTIL)
+    return {UNDO_UNTIL: noted} if noted and old.session_id == session.id else {}
+
+
 def moved_from(old: Standing, session: Session) -> Row:
     """Return the note on another seat in a session that the studio moved: it may be given back as the old one."""
     stays = old.session_id == session.id and MOVED_FROM in old.metadata
     return {MOVED_FROM: old.metadata[MOVED_FROM]} if stays else {}
 
 
-def release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> list[Row]:
-    """Free the place of a booking and of its guest; return the rows that they become, the host's first."""
+def release(desk: Desk, old: Standing, status: BookingStatus, note: Row, *, stays: bool = False) -> list[Row]:
+    """Free the place of a booking and of its guest; return the rows that they become, the host's first.
+
+    Who `stays` in the session, on another seat, gives no promotion back.
+    """
+    if not stays:
+        _undo(desk, old)
     rows = [_release(desk, old, status, note)]
     if guest := desk.world.guests.pop(old.id, None):
         rows.append(_release(desk, guest, status, note))
@@ -97,7 +108,6 @@ def _release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> Row
     if status is BookingStatus.CANCELLED:
         row |= _give_back(desk, old)
     _leave(desk, old)
-    _undo(desk, old)
     desk.world.guests.pop(old.guest_of or 0, None)
     desk.world.bookings[old.id] = Standing.of(row)
     desk.outgoing.release(row)
@@ -124,12 +134,14 @@ def _offer(desk: Desk, session: Session) -> None:
     if session.is_arranged and not session.places:
         session.is_scheduled = False
         desk.outgoing.ended.add(session.id)
+        for teacher in desk.world.teachers.get(session.organization_id, ()):
+            teacher.leave(session)
 
 
 def _undo(desk: Desk, old: Standing) -> None:
     """Note that a promotion was given back in its time: its student is not promoted there again."""
     if old.undo_until and desk.at <= old.undo_until and old.session_id:
-        desk.outgoing.undone.append(old.id)
+        desk.outgoing.undone.append((old.id, old.session_id))
         desk.world.undone.add((old.student_id, old.session_id))
 
 

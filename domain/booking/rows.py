@@ -28,7 +28,14 @@ UPDATE all_access_daily_usages SET freed_at = %(at)s WHERE booking_id = ANY(%(bo
 
 UNDO = """
 UPDATE waitlist_entries SET status = 'LEFT', ended_at = %(at)s
- WHERE booking_id = ANY(%(bookings)s) AND status = 'PROMOTED'
+ WHERE (booking_id, session_id) IN (SELECT * FROM unnest(%(bookings)s::bigint[], %(sessions)s::bigint[]))
+   AND status = 'PROMOTED'
+"""
+# Another seat in the same session is another booking, of the same promotion.
+RESEAT = """
+UPDATE waitlist_entries SET booking_id = new.id
+  FROM unnest(%(old)s::bigint[], %(new)s::bigint[]) AS new (old_id, id)
+ WHERE booking_id = new.old_id AND status = 'PROMOTED'
 """
 
 
@@ -39,7 +46,7 @@ def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
     if outgoing.freed_days:
         fetch(session, FREE_DAYS, bookings=outgoing.freed_days, at=at)
     end_sessions(session, outgoing.ended)
-    insert_arranged(session, outgoing.arranged)
+    insert_arranged(session, outgoing.arranged, outgoing.ended)
     update(session, Booking, list(outgoing.taken.values()))
     insert(session, Booking, outgoing.booked)
     insert(session, PackageUse, outgoing.uses)
@@ -54,8 +61,11 @@ def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
 
 
 def write_line(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
-    """Write who joined a line, and what became of those in one."""
-    insert(session, WaitlistEntry, list(outgoing.joined.values()))
+    """Write who joined a line, and what became of those in one; who left a line may join it anew."""
     update(session, WaitlistEntry, [outgoing.entries[number] for number in sorted(outgoing.entries)])
+    insert(session, WaitlistEntry, list(outgoing.joined.values()))
     if outgoing.undone:
-        fetch(session, UNDO, bookings=outgoing.undone, at=at)
+        bookings, sessions = (list(column) for column in zip(*outgoing.undone, strict=True))
+        fetch(session, UNDO, bookings=bookings, sessions=sessions, at=at)
+    if outgoing.reseated:
+        fetch(session, RESEAT, old=list(outgoing.reseated), new=list(outgoing.reseated.values()))

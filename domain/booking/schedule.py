@@ -10,6 +10,7 @@ from domain.booking.availability import can_teach, is_busy
 from domain.booking.checks import check_free, check_open, own_booking, session_of
 from domain.booking.command import Schedule, Wish
 from domain.booking.desk import Desk
+from domain.booking.fit import Fit, fits
 from domain.booking.place import Party, take_places
 from domain.booking.state import Session, Standing, Teacher
 from domain.errors import BookingClosed, InvalidCommand, InvalidField, NotFound, TeacherUnavailable
@@ -80,12 +81,21 @@ def _teacher(command: Schedule, draft: Standing, session: Session, desk: Desk) -
     if command.teacher_id and not suited:
         raise InvalidField("teacherId", f"The draft is for teachers up to tier {draft.teacher_tier}: choose another.")
     for teacher in suited:
+        if not (command.teacher_id or _pays(draft, teacher, desk)):
+            continue
         if can_teach(teacher, session, desk.student.zone) and not is_busy(teacher, session):
             return teacher
     raise TeacherUnavailable(
         "No teacher can give this session at that time, inside their hours and beside their other sessions: choose"
         " another time."
     )
+
+
+def _pays(draft: Standing, teacher: Teacher, desk: Desk) -> bool:
+    """Say whether the line of a draft is for a teacher."""
+    package = desk.package_of(draft)
+    line = package.line(draft.allowance_id or 0) if package else None
+    return line is None or fits(line.service, line.tier, draft.service_type, teacher.tier) is not Fit.NO
 
 
 def _arrange(desk: Desk, session: Session) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from domain.booking.state import STAFF_REASON
+
 Json = dict[str, Any]
 
 
@@ -28,9 +30,14 @@ def shown(booking: Mapping[str, Any]) -> Json:
         "startAt": written(booking["start_at"]),
         "endAt": written(booking["end_at"]),
         **{name: value for name, value in optional.items() if value is not None},
-        "metadata": booking["metadata"],
+        "metadata": for_student(booking["metadata"]),
         "createdAt": written(booking["created_at"]),
     }
+
+
+def for_student(metadata: Mapping[str, Any]) -> Json:
+    """Return what a student may read of a booking's metadata."""
+    return {name: value for name, value in metadata.items() if name != STAFF_REASON}
 
 
 def told(booking: Mapping[str, Any], student: str | None) -> Json:

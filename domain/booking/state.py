@@ -193,6 +193,8 @@ class Student:
 # In a booking's metadata: when the late booking was made that it replaced; until when a promotion may be undone.
 MADE_AT = "undoFrom"
 UNDO_UNTIL = "undoUntil"
+# Why staff made an exception: for staff alone to see.
+STAFF_REASON = "staffReason"
 # When the session was to begin before the studio moved it first; until when what paid lasts, where that became longer.
 MOVED_FROM, EXTENDED = "movedFrom", "extendedUntil"
 
@@ -250,10 +252,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """When a teacher gives a session."""
+    """A time, and the session that a teacher gives then, if it is one."""
 
     start_at: datetime
     end_at: datetime
+    session_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -267,7 +270,11 @@ class Teacher:
 
     def take(self, session: Session) -> None:
         """Be busy with a session."""
-        self.busy.append(Busy(session.start_at, session.end_at))
+        self.busy.append(Busy(session.start_at, session.end_at, session.id))
+
+    def leave(self, session: Session) -> None:
+        """Be free of a session."""
+        self.busy = [each for each in self.busy if each.session_id != session.id]
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session as Transaction
@@ -27,7 +27,7 @@ READ = """
 SELECT t.id, t.organization_id, t.tier,
        (SELECT jsonb_agg(jsonb_build_array(a.weekday, a.on_date, a.opens, a.closes) ORDER BY a.id)
           FROM teacher_availability a WHERE a.teacher_id = t.id) AS hours,
-       (SELECT array_agg(ARRAY[c.start_at, c.end_at]) FROM class_sessions c
+       (SELECT jsonb_agg(jsonb_build_array(c.start_at, c.end_at, c.id)) FROM class_sessions c
          WHERE int8range(c.teacher_id, c.teacher_id, '[]') && int8range(t.id, t.id, '[]')
            AND tstzrange(c.start_at, c.end_at) && tstzrange(%(first)s, %(last)s, '[]')
            AND c.status = 'SCHEDULED' AND c.teacher_id IS NOT NULL) AS busy
@@ -52,13 +52,17 @@ def read_teachers(
 
 
 def _teacher(row: Mapping[str, Any]) -> Teacher:
-    busy = [Busy(start_at, end_at) for start_at, end_at in row["busy"] or ()]
+    busy = [Busy(_instant(start_at), _instant(end_at), session) for start_at, end_at, session in row["busy"] or ()]
     return Teacher(row["id"], row["tier"], tuple(_hours(row["hours"] or ())), busy)
 
 
 def _hours(rows: Iterable[Sequence[Any]]) -> Iterable[Hours]:
     for weekday, on_date, opens, closes in rows:
         yield Hours(weekday, _date(on_date), _time(opens), _time(closes))
+
+
+def _instant(said: str) -> datetime:
+    return datetime.fromisoformat(said)
 
 
 def _date(said: str | None) -> date | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from db.models import CREDIT_UNITS, ServiceType
+from db.models import ServiceType
 from domain.errors import InvalidCatalog
 
 
@@ -38,26 +38,13 @@ def describe(lines: Iterable[Line], *, all_access_days: int | None = None) -> st
 
 
 def check_lines(lines: Sequence[Line]) -> None:
-    """Refuse lines that could not be sold.
+    """Refuse lines that are alike.
 
     Raises:
-        InvalidCatalog: it names the first line at fault.
+        InvalidCatalog: it names the first line that is like one before it.
 
     """
-    seen: set[tuple[ServiceType, int, int]] = set()
-    for place, line in enumerate(lines):
-        kind = (line.service_type, line.teacher_tier, line.credit_unit_minutes)
-        if fault := _fault(line, is_repeated=kind in seen):
-            message = f"allowances[{place}]{fault}"
-            raise InvalidCatalog(message)
-        seen.add(kind)
-
-
-def _fault(line: Line, *, is_repeated: bool) -> str | None:
-    if line.credits <= 0:
-        return ".credits must be above 0"
-    if line.teacher_tier < 0:
-        return ".teacher_tier must be 0 (any teacher) or above"
-    if line.credit_unit_minutes not in CREDIT_UNITS:
-        return f".credit_unit_minutes must be one of {', '.join(map(str, CREDIT_UNITS))}"
-    return " is like a line before it: make them one, with the sum of their credits" if is_repeated else None
+    kinds = [(line.service_type, line.teacher_tier, line.credit_unit_minutes) for line in lines]
+    for place, kind in enumerate(kinds):
+        if kind in kinds[:place]:
+            raise InvalidCatalog(f"Line {place + 1} is like one before: make them one, with the sum of their credits")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from db.models import ServiceType, ValidityStart
+from db.models import CREDIT_UNITS, ServiceType, ValidityStart
 from domain.calendar.entries import ClassEntry, SessionEntry, TeacherEntry
 from domain.catalog import bundle
 from domain.catalog.fields import (
@@ -38,12 +38,18 @@ MAX_WINDOW = 525_600
 Window = Annotated[int, Field(ge=0, le=MAX_WINDOW, strict=True)]
 
 
+def _unit(minutes: int) -> int:
+    if minutes not in CREDIT_UNITS:
+        raise ValueError(f"Name the minutes that a credit pays for: {', '.join(map(str, CREDIT_UNITS))}")
+    return minutes
+
+
 class AllowanceEntry(Part):
     """One line of a bundle."""
 
     service_type: ServiceType
-    credits: Annotated[int, Field(le=MAX_CREDITS, strict=True)]
-    credit_unit_minutes: int
+    credits: Annotated[int, Field(gt=0, le=MAX_CREDITS, strict=True)]
+    credit_unit_minutes: Annotated[int, AfterValidator(_unit)]
     teacher_tier: Tier = 0
     weight: Annotated[int, Field(gt=0, le=MAX_PRICE, strict=True)] | None = None
 
@@ -90,7 +96,7 @@ class ProductEntry(Part):
         except InvalidCatalog as error:
             raise ValueError(str(error)) from error
         if not lines and said.data.get("all_access_days", 1) is None:
-            raise ValueError("gives nothing: name allowances or all_access_days")
+            raise ValueError("It gives nothing: name credits, or days of All-Access")
         return lines
 
     @field_validator("schedule_later")
@@ -99,7 +105,7 @@ class ProductEntry(Part):
         """Refuse drafts without credits to pay for them."""
         lines = said.data.get("allowances")
         if later and lines is not None and all(line.service_type is not later.service_type for line in lines):
-            raise ValueError(f"service_type {later.service_type} has no allowance that would pay for it")
+            raise ValueError(f"No credits would pay for it: the package has none of the type {later.service_type}")
         return later
 
 

@@ -19,6 +19,9 @@ MAX_DAYS = 3_660
 MAX_CREDITS = 10_000
 MAX_PRICE = 999_999_999_999
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+# No control characters, none of the separators that some readers take for one, and nothing that turns the direction
+# in which the rest is read.
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
 # A year outside is a slip of the pen, and its instants may be beyond what a date can hold.
 YEARS = range(2000, 2200)
 
@@ -60,7 +63,7 @@ def _day(value: object) -> date:
     return day
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f]+$")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT, pattern=PLAIN)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, case, select
 from sqlalchemy.orm import Session, selectinload
 
 from db.models import Organization, Product, ProductType, ServiceType, ValidityStart
@@ -126,9 +126,14 @@ def _on_sale(organization_id: int) -> Select[Any]:
     return _standing(organization_id).where(Product.active)
 
 
+def _credit_price() -> ColumnElement[int | None]:
+    """Return what a single credit costs in a product's currency; null where that is not the organization's."""
+    return case((Product.currency == Organization.currency, Organization.credit_price))
+
+
 def _standing(organization_id: int) -> Select[Any]:
     return (
-        select(Product, Organization.credit_price)
+        select(Product, _credit_price())
         .join(Organization, Organization.id == Product.organization_id)
         .where(
             Product.organization_id == organization_id,
@@ -148,7 +153,7 @@ def _read_whole(session: Session, statement: Select[Any]) -> list[WholeOffer]:
     return [whole(product, credit_price) for product, credit_price in rows]
 
 
-def whole(product: Product, credit_price: int) -> WholeOffer:
+def whole(product: Product, credit_price: int | None) -> WholeOffer:
     """Return a package as its admins see it; the price of a single credit in minor units."""
     shown = _offer(product, credit_price)
     service, minutes = product.draft_service_type, product.draft_minutes
@@ -162,10 +167,12 @@ def whole(product: Product, credit_price: int) -> WholeOffer:
     )
 
 
-def pricing(price: int, total_credits: int, credit_price: int) -> Pricing:
+def pricing(price: int, total_credits: int, credit_price: int | None) -> Pricing:
     """Compare a price with that of as many single credits."""
     if not total_credits:
         return Pricing()
+    if credit_price is None:
+        return Pricing(price_per_credit=share(price, total_credits))
     base_price = total_credits * credit_price
     discount = max(base_price - price, 0)
     return Pricing(
@@ -176,7 +183,7 @@ def pricing(price: int, total_credits: int, credit_price: int) -> Pricing:
     )
 
 
-def _offer(product: Product, credit_price: int) -> Offer:
+def _offer(product: Product, credit_price: int | None) -> Offer:
     lines = tuple(
         OfferLine(line.service_type, line.teacher_tier, line.credits, line.credit_unit_minutes, line.weight)
         for line in product.allowances

@@ -180,4 +180,5 @@ def _checked(values: Mapping[str, Any]) -> ProductEntry:
         return ProductEntry.model_validate(values)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise InvalidField(".".join(map(str, fault["loc"])), fault["msg"]) from error
+        words = fault["msg"].removeprefix("Value error, ")
+        raise InvalidField(".".join(map(str, fault["loc"])), words) from error

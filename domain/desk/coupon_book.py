@@ -17,6 +17,9 @@ from domain.desk.coupon_terms import Terms, check, columns, terms_of
 from domain.errors import InvalidField, NotFound
 from domain.listing import Part, oldest_first
 
+# What decides for which packages a coupon can be.
+PACKAGES = {"package_id", "applicable_package_ids", "custom_credits", "bonus_credits"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CouponView(Terms):
@@ -93,7 +96,7 @@ def change(
 
     """
     coupon = one(session, organization_id, coupon_id, for_update=True)
-    put(session, coupon, replace(terms_of(coupon), **values), at=at)
+    put(session, coupon, replace(terms_of(coupon), **values), at=at, names_packages=bool(PACKAGES & values.keys()))
     session.flush()
     return coupon
 
@@ -106,20 +109,22 @@ def remove(session: Session, organization_id: int, coupon_id: int, *, at: dateti
 
     """
     coupon = one(session, organization_id, coupon_id, for_update=True)
-    coupon.deleted_at = at
+    coupon.deleted_at, coupon.active = at, False
     session.flush()
     return coupon
 
 
-def put(session: Session, coupon: Coupon, terms: Terms, *, at: datetime) -> bool:
+def put(session: Session, coupon: Coupon, terms: Terms, *, at: datetime, names_packages: bool = True) -> bool:
     """Let a coupon, locked if it is not new, say something; return whether it said something else before.
+
+    Where it names no packages it is for what it was for, whatever became of that.
 
     Raises:
         InvalidField: as `create` and `change`.
 
     """
     check(terms)
-    products = _packages(session, coupon.organization_id, terms)
+    products = _packages(session, coupon.organization_id, terms) if names_packages else coupon.products
     wanted = columns(terms)
     if coupon.id is not None:
         _check_limits(session, coupon, terms, at=at)

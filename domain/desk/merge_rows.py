@@ -14,20 +14,22 @@ from db.transaction import fetch
 
 Ids = Mapping[str, int]
 
-# By what they are called where they are counted. A mail's key says which event of its student's it goes with: with the
-# next student it is before all of theirs, and stays unlike any of theirs.
+# By what they are called where they are counted. What was done and sent stays, and is found by whom they were merged
+# into: it would take a look at every job and mail there is. A mail's key says which event of its student's it goes
+# with: with the next student it is before all of theirs, and stays unlike any of theirs.
 MOVES: Mapping[str, str] = {
+    "all_access_days": """UPDATE all_access_daily_usages SET student_id = %(into)s
+                WHERE student_package_id IN (SELECT id FROM student_packages WHERE student_id = %(source)s)""",
     "orders": "UPDATE orders SET student_id = %(into)s WHERE student_id = %(source)s",
     "packages": "UPDATE student_packages SET student_id = %(into)s WHERE student_id = %(source)s",
     "bookings": "UPDATE bookings SET student_id = %(into)s WHERE student_id = %(source)s",
-    "all_access_days": "UPDATE all_access_daily_usages SET student_id = %(into)s WHERE student_id = %(source)s",
     "waitlist_entries": "UPDATE waitlist_entries SET student_id = %(into)s WHERE student_id = %(source)s",
-    "jobs": """UPDATE jobs SET student_id = %(into)s
-                WHERE student_id = %(source)s AND (status <> 'QUEUED' OR id = ANY(%(queued)s))""",
+    "jobs": "UPDATE jobs SET student_id = %(into)s WHERE id = ANY(%(queued)s)",
     "notifications": r"""
 UPDATE notifications SET student_id = %(into)s,
        dedupe_key = regexp_replace(dedupe_key, '^(booking:\d+):(\d+)$', '\1:0:\2:' || %(source)s::bigint)
- WHERE student_id = %(source)s""",
+ WHERE id IN (SELECT id FROM notifications WHERE student_id = %(source)s AND status IN ('PARKED', 'VOID')
+              UNION SELECT id FROM notifications WHERE student_id = %(source)s AND status = 'PENDING')""",
     "customers": "UPDATE stripe_customers SET student_id = %(into)s WHERE student_id = %(source)s",
     "coupon_uses": "UPDATE coupon_uses SET student_id = %(into)s WHERE student_id = %(source)s AND number IS NULL",
 }

@@ -42,11 +42,11 @@ def redeem(session: Session, command: Redeem, *, at: datetime) -> Result:
     holder = member.held(session, command, at=at)
     coupon = _coupon(session, command, at=at)
     product = _product(session, command, coupon)
+    use = coupon_use.take(session, coupon, holder.id, at=at) if coupon else None
     deal = price(product, coupon)
     if command.by_student and deal.paid:
         cost = written(deal.paid, product.currency)
         raise CouponInvalid(f"Pay at the desk: with this coupon {product.name} costs {cost}.")
-    use = coupon_use.take(session, coupon, holder.id, at=at) if coupon else None
     handover = Handover(deal, holder, command.caller, coupon.id if coupon else None, command.notes)
     package = hand_over(session, handover, at=at)
     if use:

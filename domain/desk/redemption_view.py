@@ -18,7 +18,7 @@ from db.models import (
 )
 from domain import student
 from domain.desk.coupon import written
-from domain.holding.holding import AllAccess, FriendPass, Holding, of_ids
+from domain.holding.holding import AllAccess, Balance, FriendPass, Holding, of_ids
 from domain.holding.package import PackageStatus
 from domain.listing import Part, newest_first
 
@@ -52,6 +52,7 @@ class RedemptionView:
     expires_at: datetime | None
     all_access: AllAccess | None
     friend_pass: FriendPass | None
+    balances: tuple[Balance, ...]
     order_id: int
 
     @property
@@ -150,5 +151,6 @@ def _view(row: Redeemed, held: Holding) -> RedemptionView:
         expires_at=held.expires_at,
         all_access=held.all_access,
         friend_pass=held.friend_pass,
+        balances=held.balances,
         order_id=package.order_id,
     )

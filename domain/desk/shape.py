@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.booking.shape import written
 from domain.desk.redemption_view import RedemptionView
-from domain.holding.holding import AllAccess, FriendPass
+from domain.holding.holding import AllAccess, Balance, FriendPass
 
 Json = dict[str, Any]
 
@@ -34,8 +34,21 @@ def shown(redemption: RedemptionView) -> Json:
         "startsAt": written(redemption.starts_at),
         "expiresAt": written(redemption.expires_at),
         **{name: value for name, value in optional.items() if value is not None},
+        "balances": [_balance(line) for line in redemption.balances],
         "orderId": redemption.order_id,
         "studentPackageId": redemption.id,
+    }
+
+
+def _balance(line: Balance) -> Json:
+    return {
+        "allowanceId": line.allowance_id,
+        "serviceType": line.service_type.value,
+        "teacherTier": line.teacher_tier,
+        "creditUnitMinutes": line.credit_unit_minutes,
+        "total": line.total,
+        "used": line.used,
+        "remaining": line.remaining,
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select, true
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from db.models import Job, JobStatus, Organization, Student
@@ -72,10 +72,10 @@ def find(session: Session, job_id: int, *, organization_id: int | None, student_
         session: A transaction that reads.
         job_id: Which one.
         organization_id: Only of this organization; None for the platform's admins.
-        student_id: Only of this student; None for staff.
+        student_id: Only of this student, or of one merged into them; None for staff.
 
     """
-    mine = true() if student_id is None else Job.student_id == student_id
+    mine = true() if student_id is None else or_(Job.student_id == student_id, Student.merged_into == student_id)
     row = session.execute(_jobs().where(Job.id == job_id, visible(organization_id), mine)).mappings().one_or_none()
     return JobView(**row) if row else None
 

@@ -57,6 +57,8 @@ SELECT n.kind, n.message_id::text, o.name AS organization, o.email_sender, o.slu
        g.name AS class, t.name AS teacher, e.label AS seat, k.name AS package, a.service_type AS credit_service,
        greatest(a.credits - coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0), 0)
          AS credits_left,
+       coalesce(p.dispute_status = 'LOST' OR p.amount_received > 0 AND p.amount_refunded >= p.amount_received, false)
+         AS is_revoked,
        before.status AS before_status, before.payment_type AS before_payment,
        before.session_id AS before_session_id, before.start_at AS before_start_at,
        before_class.name AS before_class, before_seat.label AS before_seat,
@@ -73,6 +75,8 @@ SELECT n.kind, n.message_id::text, o.name AS organization, o.email_sender, o.slu
   LEFT JOIN teachers t ON t.id = c.teacher_id
   LEFT JOIN seats e ON e.id = b.seat_id
   LEFT JOIN student_packages k ON k.id = b.student_package_id
+  LEFT JOIN orders w ON w.id = k.order_id
+  LEFT JOIN payments p ON p.id = w.payment_id
   LEFT JOIN student_package_allowances a ON a.id = b.allowance_id
   LEFT JOIN bookings before
     ON before.id = (b.metadata ->> 'changedFrom')::bigint AND before.id <> b.id AND before.student_id = b.student_id

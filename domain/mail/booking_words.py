@@ -161,6 +161,8 @@ def _before(row: Row) -> Iterator[str]:
 
 
 def _came_back(row: Row) -> Iterator[str]:
+    if row["is_revoked"]:
+        return
     if row["payment_type"] == PaymentType.CREDIT and row["credits_used"]:
         yield f"{_credits(row)} came back to {row['package']}, which has {row['credits_left']} left."
     elif row["payment_type"] == PaymentType.ALL_ACCESS:

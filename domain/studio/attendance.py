@@ -12,7 +12,7 @@ from db.models import Booking, BookingStatus
 from domain.booking.outgoing import Outgoing
 from domain.booking.rows import write
 from domain.booking.shape import shown
-from domain.errors import InvalidCommand, SessionCancelled, SessionNotStarted
+from domain.errors import InvalidField, SessionCancelled, SessionNotStarted
 from domain.family import Result
 from domain.studio.command import Attend
 from domain.studio.gathering import Gathering, gather
@@ -27,7 +27,7 @@ def attend(transaction: Transaction, command: Attend, *, at: datetime) -> Result
     Raises:
         SessionCancelled: it does not take place.
         SessionNotStarted: nobody can have come.
-        InvalidCommand: a booking has no place in it, or is named twice.
+        InvalidField: a booking has no place in it, or is named twice.
 
     """
     gathered = gather(transaction, command)
@@ -52,11 +52,12 @@ def _check(gathered: Gathering, command: Attend, at: datetime) -> None:
         raise SessionNotStarted(f"{session.name} has not begun: mark who came once it has.")
     named = [number for number, _ in command.marks]
     if repeated := sorted({number for number in named if named.count(number) > 1}):
-        raise InvalidCommand(f"Name each booking once: {_listed(repeated)} twice.")
+        raise InvalidField("marks", f"Name each booking once: {_listed(repeated, 'is', 'are')} named twice.")
     inside = {each.id for each in gathered.bookings}
     if strangers := sorted({*named} - inside):
-        raise InvalidCommand(f"Name bookings that have a place in this session: {_listed(strangers)} not.")
+        advice = f"Name bookings that have a place in this session: {_listed(strangers, 'has', 'have')} none."
+        raise InvalidField("marks", advice)
 
 
-def _listed(numbers: list[int]) -> str:
-    return f"{', '.join(map(str, numbers))} {'is' if len(numbers) == 1 else 'are'}"
+def _listed(numbers: list[int], one: str, many: str) -> str:
+    return f"{', '.join(map(str, numbers))} {one if len(numbers) == 1 else many}"

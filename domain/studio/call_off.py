@@ -21,6 +21,7 @@ from domain.booking.students import complete
 from domain.calendar.shape import shown_session
 from domain.errors import SessionCancelled
 from domain.family import Result
+from domain.holding.package import PackageStatus
 from domain.purchase.holder import refresh_flags
 from domain.studio.command import CallOff
 from domain.studio.extension import gain_a_day, to_spend
@@ -79,7 +80,7 @@ def _world(transaction: Transaction, gathered: Gathering, at: datetime) -> World
 
 def _most_new(bookings: Sequence[Standing]) -> int:
     """Return how many drafts come back beside those that bookings become themselves."""
-    return sum(each.credits_used - 1 for each in bookings if each.booking_type is BookingType.PACKAGE_SESSION)
+    return sum(max(each.credits_used - 1, 0) for each in bookings if each.booking_type is BookingType.PACKAGE_SESSION)
 
 
 def _over(world: World, at: datetime) -> set[int]:
@@ -102,6 +103,8 @@ def _free(desk: Desk, host: Standing, note: Row) -> int:
 
 def _extended(desk: Desk, host: Standing, package: Package) -> datetime | None:
     """Return until when what paid lasts now, if that is longer than before."""
+    if package.status is PackageStatus.REVOKED:
+        return None
     if host.payment_type is PaymentType.ALL_ACCESS:
         return gain_a_day(desk.outgoing, desk.student, package, at=desk.at)
     if host.payment_type is PaymentType.CREDIT:

@@ -30,6 +30,8 @@ from domain.waitlist.calling import call_for
 
 MAIL, EVENT = "session.moved", "booking.moved"
 STUDENT_TWICE = "ex_bookings_student"
+# Packages are made to last until then: a slip in the year would give them away.
+FURTHEST = timedelta(days=366)
 # Enough to begin with; there may be hundreds.
 MOST_NAMED = 20
 
@@ -105,8 +107,8 @@ def _check(old: Session, new: Session, command: Move, at: datetime) -> None:
         if command.accepted_at < old.start_at:
             raise TooLate("The session began before the command did.")
         raise SessionStarted(f"{old.name} has begun: it stays where it is.")
-    if new.start_at <= at:
-        raise InvalidField("startAt", "Name a time that is still ahead.")
+    if not at < new.start_at <= at + FURTHEST:
+        raise InvalidField("startAt", f"Name a time that is still ahead, by {FURTHEST.days} days at most.")
 
 
 def _keep(

@@ -21,8 +21,7 @@ SELECT id, organization_id FROM class_sessions c
  ORDER BY id
 """
 
-# Sessions with a free place, and a seat where there are any, and somebody whose turn has not come; nobody calls them,
-# and no call of theirs waits for a person.
+# Sessions with a free place, and a seat where there are any, and somebody whose turn has not come, whom nobody calls.
 UNCALLED = """
 SELECT c.id FROM class_sessions c JOIN organizations o ON o.id = c.organization_id
  WHERE c.id IN (SELECT session_id FROM waitlist_entries WHERE status = 'WAITING') AND c.status = 'SCHEDULED'
@@ -35,14 +34,16 @@ SELECT c.id FROM class_sessions c JOIN organizations o ON o.id = c.organization_
                       AND NOT EXISTS (SELECT FROM bookings b WHERE b.session_id = c.id AND b.seat_id = e.id
                                          AND b.place IS NOT NULL)))
    AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = 'waitlist.promote' AND (j.request ->> 'sessionId')::bigint = c.id
-                      AND (j.status = 'QUEUED'
-                           OR j.status = 'FAILED' AND j.error_code IN ('failed', 'worker_lost')))
+                      AND {called})
 """
+QUEUED = "j.status = 'QUEUED'"
+# A call that was parked waits for a person: it would fail again each minute.
+QUEUED_OR_PARKED = f"({QUEUED} OR j.status = 'FAILED' AND j.error_code IN ('failed', 'worker_lost'))"
 
 
 def call_uncalled(session: Session, *, at: datetime) -> int:
     """Have the lines called that should have been, and were not: of a class that got another seat; return how many."""
-    found = [row["id"] for row in fetch(session, UNCALLED, at=at)]
+    found = [row["id"] for row in fetch(session, UNCALLED.format(called=QUEUED_OR_PARKED), at=at)]
     call_for(session, found, at=at)
     return len(found)
 

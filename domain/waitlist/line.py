@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from db.models import ServiceType, WaitlistStatus
-from domain.booking.checks import session_of
+from db.models import WaitlistStatus
+from domain.booking.checks import check_open, session_of
 from domain.booking.command import Join, Leave
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.paying import enrollment_required
 from domain.booking.shape import written
 from domain.booking.state import Session, Waiting
 from domain.errors import (
@@ -16,9 +15,7 @@ from domain.errors import (
     InvalidCommand,
     InvalidField,
     NotFound,
-    SessionCancelled,
     SessionNotFull,
-    SessionStarted,
     WaitlistClosed,
 )
 from domain.family import Result
@@ -35,7 +32,7 @@ def join(command: Join, desk: Desk) -> Result:
 
     """
     session = session_of(command.session_id, desk)
-    _check_line(session, desk)
+    _check_line(session, command, desk)
     _check_waiter(session, command, desk)
     entry = Waiting(
         desk.world.entry_ids.pop(0), desk.student_id, WaitlistStatus.WAITING, desk.at, command.auto_book_until
@@ -79,16 +76,11 @@ def end(desk: Desk, session: Session, entry: Waiting, status: WaitlistStatus, **
         desk.outgoing.entries[entry.id] = {"id": entry.id} | said
 
 
-def _check_line(session: Session, desk: Desk) -> None:
+def _check_line(session: Session, command: Join, desk: Desk) -> None:
     """Refuse a session for which nobody can wait, or nobody any more."""
-    if session.service is ServiceType.COURSE:
-        raise enrollment_required(session)
+    check_open(session, command, desk)
     if not session.has_waitlist:
         raise InvalidCommand(f"{session.name} has no waitlist: only group sessions have one.")
-    if not session.is_scheduled:
-        raise SessionCancelled(f"{session.name} was called off: choose another session.")
-    if session.start_at <= desk.at:
-        raise SessionStarted(f"{session.name} has begun: choose a later session.")
     if session.start_at - desk.student.cutoff <= desk.at:
         raise WaitlistClosed(f"{session.name} begins soon, and its waitlist is closed: look for a free place yourself.")
 

@@ -18,15 +18,15 @@ from db.transaction import fetch
 from domain.booking.checks import check_free
 from domain.booking.command import Wish
 from domain.booking.desk import Desk
-from domain.booking.facts import reserve
+from domain.booking.facts import read_drafts, reserve
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.place import Party, take_places
 from domain.booking.rows import write
 from domain.booking.sessions import read_sessions
 from domain.booking.shape import written
-from domain.booking.state import UNDO_UNTIL, Session, Waiting, World
+from domain.booking.state import UNDO_UNTIL, Session, Student, Waiting, World
 from domain.booking.students import complete, read_students
-from domain.errors import Refusal
+from domain.errors import Refusal, SessionFull
 from domain.family import Answer, Family, Job
 from domain.waitlist.calling import PROMOTE, promotion
 from domain.waitlist.line import OVERLAP, end, told_entry
@@ -54,23 +54,38 @@ SELECT w.id FROM waitlist_entries w JOIN class_sessions c ON c.id = w.session_id
 def act(session: Transaction, jobs: Sequence[Job], *, at: datetime) -> dict[int, Answer]:
     """Offer the free places of a session to its line; return whose turn brought a place, and who was skipped."""
     (job,) = jobs
-    session_id, after = job["request"]["sessionId"], job["request"].get("after", 0)
-    called = fetch(session, LINE, wanted=session_id, after=after, most=MOST)
+    request = job["request"]
+    values = {"wanted": request["sessionId"], "after": request.get("after", 0), "most": MOST}
+    called = fetch(session, LINE, **values)
     students = read_students(session, [row["student_id"] for row in called], lock="FOR NO KEY UPDATE OF s")
-    sessions = read_sessions(session, [session_id], lock="FOR NO KEY UPDATE OF c")
-    wanted = sessions[session_id]
-    turns = [each for each in wanted.line if each.id > after and each.student_id in students]
+    wanted = read_sessions(session, [values["wanted"]], lock="FOR NO KEY UPDATE OF c")[values["wanted"]]
+    ids = {row["id"] for row in called}
+    turns = [each for each in wanted.line if each.id in ids]
+    result: dict[str, list[Waiting]] = {"promoted": [], "skipped": []}
+    if any(each.student_id not in students for each in turns):
+        # Merged meanwhile into somebody who is not held: the line is called anew.
+        insert(session, JobRow, [promotion(job["organization_id"], request, at)])
+    else:
+        result = _offer(session, wanted, students, turns, at=at)
+        if len(called) == MOST and wanted.is_scheduled and wanted.room > 0:
+            further = request | {"after": called[-1]["id"]}
+            insert(session, JobRow, [promotion(job["organization_id"], further, at)])
+    return {job["id"]: {name: [each.id for each in entries] for name, entries in result.items()}}
+
+
+def _offer(
+    session: Transaction, wanted: Session, students: dict[int, Student], turns: Sequence[Waiting], *, at: datetime
+) -> dict[str, list[Waiting]]:
+    """Decide and write for students who are held."""
     complete(session, students, [(each, wanted) for each in students], named=[], at=at)
-    world = World(students, sessions, {}, {}, reserve(session, "bookings", len(turns)))
+    drafts = read_drafts(session, students)
+    world = World(students, {wanted.id: wanted}, drafts, {}, reserve(session, "bookings", len(turns)))
     outgoing = Outgoing()
     result = _promote(world, outgoing, wanted, turns, at=at)
     promoted = [each.student_id for each in result["promoted"]]
     outgoing.entries |= {number: _withdrawn(number, at) for number in _overlapping(session, promoted, wanted)}
     write(session, outgoing, at=at)
-    if len(called) == MOST and wanted.is_scheduled and wanted.room > 0:
-        further = {"sessionId": session_id, "after": called[-1]["id"]}
-        insert(session, JobRow, [promotion(job["organization_id"], further, at)])
-    return {job["id"]: {name: [each.id for each in entries] for name, entries in result.items()}}
+    return result
 
 
 def _promote(
@@ -86,6 +101,9 @@ def _promote(
         try:
             _book(desk, wanted, entry, until=min(at + UNDO_WITHIN, closes_at))
             result["promoted"].append(entry)
+        except SessionFull:
+            # Somebody before them has the place.
+            continue
         except Refusal as refusal:
             _skip(desk, wanted, entry, refusal)
             result["skipped"].append(entry)

@@ -82,3 +82,39 @@ def test_a_history_that_is_up_to_date_is_left_alone(url: str, own: Engine) -> No
     schema.upgrade(url)
 
     assert what_is_there(own) == before
+
+
+ADJUSTED = """
+WITH org AS (INSERT INTO organizations (slug, name, timezone, currency, credit_price, created_at)
+             VALUES ('lumen', 'Lumen', 'UTC', 'EUR', 1, now()) RETURNING id),
+     student AS (INSERT INTO students (organization_id, created_at) SELECT id, now() FROM org RETURNING id),
+     product AS (INSERT INTO products (organization_id, code, name, product_type, price, currency, validity_days,
+                                       validity_starts, created_at)
+                 SELECT id, 'P', 'P', 'PACKAGE', 1, 'EUR', 1, 'PURCHASE', now() FROM org RETURNING id),
+     bought AS (INSERT INTO orders (organization_id, student_id, order_type, status, list_price, paid, currency,
+                                    package_metadata, created_at)
+                SELECT org.id, student.id, 'PACKAGE', 'PAID', 1, 1, 'EUR', '{}', now() FROM org, student RETURNING id),
+     package AS (INSERT INTO student_packages (organization_id, student_id, order_id, product_id, line, unit,
+                                               product_code, name, bundle_description, validity_days, validity_starts,
+                                               purchased_at)
+                 SELECT org.id, student.id, bought.id, product.id, 0, 0, 'P', 'P', '', 1, 'PURCHASE', now()
+                   FROM org, student, bought, product RETURNING id),
+     allowance AS (INSERT INTO student_package_allowances (organization_id, student_package_id, position, service_type,
+                                                           teacher_tier, credits, credit_unit_minutes)
+                   SELECT org.id, package.id, 0, 'GROUP', 0, 1, 60 FROM org, package RETURNING id)
+INSERT INTO package_uses (organization_id, allowance_id, kind, credits, reason, actor, created_at)
+SELECT org.id, allowance.id, 'ADJUST', 1, 'counted wrong', 'ADMIN desk', now() FROM org, allowance
+"""
+
+
+def test_a_database_with_corrections_goes_down_and_comes_up_again(url: str, own: Engine) -> None:
+    schema.upgrade(url)
+    with own.begin() as connection:
+        connection.execute(text(ADJUSTED))
+
+    schema.downgrade(url, "0002")
+    schema.upgrade(url)
+
+    with own.connect() as connection:
+        (line,) = connection.execute(text("SELECT credits, reason, actor FROM package_uses")).all()
+    assert tuple(line) == (1, "counted wrong", "SYSTEM forgotten")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from email.headerregistry import Address
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from tests.webhook_gateway import test_bookings
 from tests.webhook_gateway.conftest import Browser
@@ -12,10 +15,13 @@ from tests.webhook_gateway.test_bookings import BODY, BOOKINGS, FOR_ADA, FRIEND,
 from tests.webhook_gateway.test_problem import problem
 from tests.webhook_gateway.world import World
 from webhook_gateway.path import MAX_ID
+from webhook_gateway.schema.booking import Email
 
 lumen = test_bookings.lumen
 booking = test_bookings.booking
 
+# What the mailer could not write to.
+UNSENDABLE = ("ü@müller.de", "ada@müller.de", "a..b@c.de", ".a@c.de", "a.@c.de", "a:b@c.de", "a[b@c.de", "a\u200b@c.de")
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"sessionId": None}, "#/sessionId"),
     ({"sessionId": 0}, "#/sessionId"),
@@ -51,6 +57,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"friend": FRIEND | {"email": "a b@c.d"}}, "#/friend/email"),
     ({"friend": FRIEND | {"email": "a@b.c\r\nBcc: x@y.z"}}, "#/friend/email"),
     ({"friend": FRIEND | {"email": "A <a@b.c>"}}, "#/friend/email"),
+    *(({"friend": FRIEND | {"email": email}}, "#/friend/email") for email in UNSENDABLE),
     ({"friend": FRIEND | {"seatId": 0}}, "#/friend/seatId"),
 ]
 
@@ -64,10 +71,39 @@ def test_every_field_has_its_bounds(browser: Browser, lumen: World, more: dict[s
     assert stored(lumen.engine) == []
 
 
-@pytest.mark.parametrize("body", [[], "", 1, [BODY]], ids=repr)
+@pytest.mark.parametrize("body", [[], "", 1, [BODY], json.dumps(BODY | FOR_ADA), "{}"], ids=repr)
 def test_a_body_is_an_object(browser: Browser, booking: str, body: object) -> None:
     for method, path in (("POST", BOOKINGS), ("POST", f"{booking}/change"), ("DELETE", booking)):
-        assert problem(browser.command(path, body, method=method)) == (422, "validation_failed")
+        answer = browser.command(path, body, method=method, **STAFF)
+
+        assert problem(answer) == (422, "validation_failed")
+        assert answer.get_json(force=True)["errors"] == [{"pointer": "#", "detail": "Input should be an object"}]
+
+
+def test_a_part_that_is_no_object_is_told_so_without_our_names(browser: Browser, lumen: World) -> None:
+    answer = browser.command(body=BODY | {"friend": "Grace"})
+
+    assert answer.get_json(force=True)["errors"] == [{"pointer": "#/friend", "detail": "Input should be an object"}]
+    assert stored(lumen.engine) == []
+
+
+def test_what_does_not_have_its_form_is_told_in_words(browser: Browser, lumen: World) -> None:
+    answer = browser.command(body=BODY | {"friend": FRIEND | {"email": "grace"}})
+
+    (error,) = answer.get_json(force=True)["errors"]
+    assert error["detail"] == "It has characters or a form that are not allowed here"
+    assert stored(lumen.engine) == []
+
+
+def test_whom_an_address_lets_through_the_mailer_can_write_to() -> None:
+    odd = [f"a{char}b@c.de" for char in map(chr, range(0x21, 0x7F))] + ["a.b.c@d-e.f.gh", "a@b.c", *UNSENDABLE]
+
+    for address in odd:
+        try:
+            TypeAdapter(Email).validate_python(address)
+        except ValidationError:
+            continue
+        assert Address(addr_spec=address).addr_spec == address
 
 
 def test_a_change_changes_something(browser: Browser, world: World, booking: str) -> None:
@@ -78,7 +114,7 @@ def test_a_change_changes_something(browser: Browser, world: World, booking: str
 
 
 def test_names_of_all_the_world_are_taken_as_they_are(browser: Browser, lumen: World) -> None:
-    friend = {"name": "Şükrü'); DROP TABLE jobs;-- 😀", "email": "şükrü+1@örnek.com.tr"}
+    friend = {"name": "Şükrü'); DROP TABLE jobs;-- 😀", "email": "O'Neil_{1}+x@xn--rnek-5qa.com.tr"}
 
     assert browser.command(body=BODY | {"friend": friend}).status_code == 202
     assert stored(lumen.engine)[0].request["friend"] == friend

@@ -62,6 +62,16 @@ def test_a_change_leaves_what_it_does_not_name_and_null_is_nobody(browser: Brows
     assert (gone["active"], gone["name"]) == (False, "Night Ride")
 
 
+@pytest.mark.parametrize("name", ["name", "serviceType", "isWorkshop", "capacity", "minutes", "active", "seats"])
+def test_what_must_be_there_cannot_be_taken_away(browser: Browser, world: World, name: str) -> None:
+    group_class = world.group_class(world.organization("lumen"))
+
+    answer = browser.command(f"{CLASSES}/{group_class.id}", {name: None}, method="PATCH", **ADMIN)
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.get_json(force=True)["errors"]] == [f"#/{name}"]
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -82,6 +82,7 @@ def test_a_change_leaves_what_it_does_not_name_and_null_takes_away(browser: Brow
         ({"code": "x" * 65}, "#/code"),
         ({"name": ""}, "#/name"),
         ({"name": "x" * 501}, "#/name"),
+        *(({"name": odd}, "#/name") for odd in (" ", "a\u2028b", "\u202eTenth")),
         ({"couponType": "GIFT"}, "#/couponType"),
         ({"discountType": "HALF"}, "#/discountType"),
         ({"discountType": None}, "#/discountType"),
@@ -210,7 +211,7 @@ def test_only_admins_of_the_organization_keep_its_coupons(browser: Browser, worl
 
 
 def test_whoever_has_a_code_sees_what_it_is_good_for(browser: Browser, world: World) -> None:
-    world.organization("lumen")
+    world.product(world.organization("lumen"), "RIDES")
     make(browser, TENTH | {"maxRedemptions": 7})
 
     student = said(browser.get(f"{COUPONS}/code/tenth"))

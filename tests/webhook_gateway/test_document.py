@@ -68,6 +68,21 @@ def test_every_operation_says_what_it_takes_and_answers(operations: dict[tuple[s
         assert "default" in problems
 
 
+@pytest.mark.parametrize("name", ["Package", "PackagePage"])
+def test_what_admins_get_of_the_catalog_is_documented_too(
+    spec: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]], name: str
+) -> None:
+    path = "/api/packages" if name.endswith("Page") else "/api/packages/{package_id}"
+    (answer,) = operations["GET", path]["responses"]["200"]["content"].values()
+
+    shapes = spec["components"]["schemas"]
+
+    assert answer["schema"]["$ref"].rpartition("/")[2] == f"Shown{name}"
+    assert references(shapes[f"Shown{name}"]) == {f"#/components/schemas/{each}{name}" for each in ("", "Admin")}
+    assert {"validityStarts", "allAccessServices", "stripePriceIds"} <= set(shapes["AdminPackage"]["required"])
+    assert "scheduleLater" in shapes["AdminPackage"]["properties"]
+
+
 def test_security_is_documented_where_it_is_enforced(
     client: FlaskClient, spec: dict[str, Any], operations: dict[tuple[str, str], dict[str, Any]]
 ) -> None:

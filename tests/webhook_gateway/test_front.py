@@ -21,13 +21,15 @@ from flask import Flask, Response, jsonify, request
 from granian.constants import HTTPModes, Interfaces
 from granian.server import Server
 
+from cli.token import mint
 from tests import conftest, served
-from tests.served import Answer, Served, answer, environment, event_request
+from tests.served import JWT_SECRET, Answer, Served, answer, environment, event_request
 from tests.stack import wait_for
 from tests.studio import Studio
 from tests.webhook_gateway.test_hardening import EVENT, MEBIBYTE, chunk, is_well, problem, received
 from webhook_gateway.front import Front, Limits
 from webhook_gateway.intake import MAX_BODY, Delivery
+from webhook_gateway.wsgi import UNREAD
 
 SECONDS = 2.5
 DAWDLERS = 200
@@ -246,6 +248,27 @@ def test_a_header_that_comes_twice_is_joined(echoing: Served) -> None:
     told = read(echoing.say(served.request("GET", "/", twice)))
 
     assert (told["HTTP_X_TWO"], told["HTTP_COOKIE"]) == ("1, 2", "a=1; b=2")
+
+
+def test_a_header_that_is_not_ascii_is_there_and_is_no_cookie(echoing: Served) -> None:
+    odd = {"Idempotency-Key": "caf\xe9-1", "X-Bytes": "\xc3\xa9", "Cookie": "a=\xe9", "X-Plain": "1", "X_Odd": "\xe9"}
+
+    told = read(asked(echoing, "GET", "/", odd))
+
+    assert {told["HTTP_IDEMPOTENCY_KEY"], told["HTTP_X_BYTES"], told["HTTP_COOKIE"]} == {UNREAD}
+    assert told["HTTP_X_PLAIN"] == "1"
+    assert "HTTP_X_ODD" not in told
+
+
+def test_a_key_that_is_not_ascii_is_refused_and_not_dropped(shared_gateway: Served, studio: Studio) -> None:
+    body = b'{"sessionId": 1}'
+    odd = {"Idempotency-Key": '"caf\xc3\xa9-1"', "Content-Type": "application/json", "Content-Length": str(len(body))}
+    headers = {"Authorization": f"Bearer {mint(JWT_SECRET, org='lumen', role='student', sub='ada')}"} | odd
+
+    told = asked(shared_gateway, "POST", "/api/bookings", headers, body)
+
+    assert problem(told) == (400, "malformed_request")
+    assert studio.count("jobs") == 0
 
 
 def test_a_chunked_body_arrives_whole(echoing: Served) -> None:

@@ -171,6 +171,10 @@ def test_a_correction_on_its_whole_way(browser: Browser, timetable: Timetable) -
     }
     assert fits(Adjusted, given.get_json())
     assert (refused.status_code, refused.get_json(force=True)["code"]) == (409, "insufficient_credits")
+    strange = performed(browser, timetable, path, said | {"credits": 1, "allowanceId": 999_999}, **ADMIN)
+    (error,) = strange.get_json(force=True)["errors"]
+    assert error["pointer"] == "#/allowanceId"
+    assert error["detail"].endswith(f": its allowanceId is {allowance}.")
     (mine,) = browser.get(MINE).get_json()["items"]
     (shown,) = browser.get("/api/members/ada/ledger", **STAFF).get_json()["items"]
     assert (mine["credits"], mine["reason"], "actor" in mine) == (2, "counted wrong", False)
@@ -203,6 +207,16 @@ def test_two_records_are_made_one_and_both_tokens_are_the_same_student(browser: 
     )
 
 
+def test_a_student_whose_name_is_an_address_can_be_merged(browser: Browser, timetable: Timetable) -> None:
+    for name in ("https://id.example.com/7", "ada"):
+        timetable.student(name)
+
+    path = "/api/admin/members/https%3A%2F%2Fid.example.com%2F7/merge"
+    merged = browser.client.post(path, headers=browser.headers(**ADMIN), json={"intoMemberId": "ada"})
+
+    assert (merged.status_code, merged.get_json()["mergedMemberId"]) == (200, "https://id.example.com/7")
+
+
 def test_a_command_under_the_old_name_is_stored_as_the_others(browser: Browser, timetable: Timetable) -> None:
     for name in ("ada", "old"):
         timetable.student(name)
@@ -222,6 +236,8 @@ def test_a_command_under_the_old_name_is_stored_as_the_others(browser: Browser, 
         ("ada", "nobody", {"role": "admin"}, 404, "not_found"),
         ("ada", "ada", {"role": "admin"}, 422, "validation_failed"),
         ("ada", "", {"role": "admin"}, 422, "validation_failed"),
+        ("ada", "bob ", {"role": "admin"}, 422, "validation_failed"),
+        ("ada", "\u202ebob", {"role": "admin"}, 422, "validation_failed"),
     ],
 )
 def test_what_cannot_be_merged_is_not(

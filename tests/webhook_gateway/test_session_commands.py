@@ -78,6 +78,28 @@ def test_capacity_and_teacher_are_the_admins_also_with_a_move(browser: Browser, 
     assert (nobodys.get_json()["teacherId"], nobodys.get_json()["startAt"]) == (None, by_admin.get_json()["startAt"])
 
 
+@pytest.mark.parametrize("claims", [STAFF, ADMIN], ids=["staff", "admin"])
+def test_a_change_of_nothing_is_the_same_to_staff_and_admins(
+    browser: Browser, timetable: Timetable, claims: dict[str, Any]
+) -> None:
+    session = timetable.session(soon())
+    address = f"{SESSIONS}/{session}"
+
+    nothing = browser.command(address, {}, **PATCH, **claims)
+    nulls = [browser.command(address, {name: None}, **PATCH, **claims) for name in ("capacity", "startAt", "minutes")]
+
+    assert (nothing.status_code, nothing.get_json()) == (200, as_shown(browser, session))
+    assert [problem(each) for each in nulls] == [
+        (422, "validation_failed", [f"#/{name}"]) for name in ("capacity", "startAt", "minutes")
+    ]
+
+
+def test_staff_give_a_session_no_teacher_and_nobody(browser: Browser, timetable: Timetable) -> None:
+    address = f"{SESSIONS}/{timetable.session(soon(), tier=0)}"
+
+    assert problem(browser.command(address, {"teacherId": None}, **PATCH, **STAFF)) == (403, "forbidden", [])
+
+
 def test_who_came_is_marked(browser: Browser, timetable: Timetable) -> None:
     timetable.buy("ada", "ELITE-30")
     session = timetable.session(soon())
@@ -93,6 +115,21 @@ def test_who_came_is_marked(browser: Browser, timetable: Timetable) -> None:
     assert [each["status"] for each in answer.get_json()["bookings"]] == ["COMPLETED", "NO_SHOW"]
     assert all(fits(Booking, each) for each in answer.get_json()["bookings"])
     assert "grace@example.com" not in answer.text
+
+
+def test_marks_that_cannot_be_are_pointed_at(browser: Browser, timetable: Timetable) -> None:
+    timetable.buy("ada")
+    session = timetable.session(soon())
+    booked = timetable.book("ada", session).id
+    begin(timetable, session)
+    path, came = f"{SESSIONS}/{session}/attendance", {"status": "ATTENDED"}
+
+    twice = performed(browser, timetable, path, {"marks": [came | {"bookingId": booked}] * 2}, **STAFF)
+    strange = performed(browser, timetable, path, {"marks": [came | {"bookingId": 999_999}]}, **STAFF)
+
+    assert problem(twice) == problem(strange) == (422, "validation_failed", ["#/marks"])
+    assert twice.get_json(force=True)["detail"] == f"Name each booking once: {booked} is named twice."
+    assert strange.get_json(force=True)["detail"].endswith("in this session: 999999 has none.")
 
 
 def test_a_session_is_called_off_with_or_without_a_reason(browser: Browser, timetable: Timetable) -> None:
@@ -159,6 +196,7 @@ def test_only_staff_and_only_of_their_own_organization(browser: Browser, world: 
     platform = each_command(browser, session, **PLATFORM)
 
     assert {problem(each)[:2] for each in students + platform} == {(403, "forbidden")}
+    assert all("of the platform works for none" in each.get_json(force=True)["detail"] for each in platform)
     assert {problem(each)[:2] for each in others + nowhere} == {(404, "not_found")}
 
 

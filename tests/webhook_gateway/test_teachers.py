@@ -32,11 +32,21 @@ def test_a_change_leaves_what_it_does_not_name(browser: Browser, world: World) -
     hours = [{"weekday": 1, "opens": "08:00", "closes": "20:00"}]
     address = f"{TEACHERS}/{browser.command(TEACHERS, MAYA | {'availability': hours}, **ADMIN).get_json()['id']}"
 
-    tier = browser.command(address, {"tier": 5, "name": None}, method="PATCH", **ADMIN).get_json()
+    tier = browser.command(address, {"tier": 5}, method="PATCH", **ADMIN).get_json()
     free = browser.command(address, {"availability": []}, method="PATCH", **ADMIN).get_json()
 
     assert (tier["tier"], tier["name"], tier["availability"]) == (5, "Maya Brooks", hours)
     assert (free["tier"], free["availability"]) == (5, [])
+
+
+@pytest.mark.parametrize("name", ["name", "tier", "active", "availability"])
+def test_what_must_be_there_cannot_be_taken_away(browser: Browser, world: World, name: str) -> None:
+    teacher = world.teacher(world.organization("lumen"))
+
+    answer = browser.command(f"{TEACHERS}/{teacher.id}", {name: None}, method="PATCH", **ADMIN)
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.get_json(force=True)["errors"]] == [f"#/{name}"]
 
 
 def test_a_teacher_who_leaves_stays_on_record(browser: Browser, world: World) -> None:

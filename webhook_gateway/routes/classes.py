@@ -43,8 +43,8 @@ def create_class(body: ClassRequest) -> Response:
 def change_class(path: ClassPath, body: ClassChange) -> Response:
     """Change a class; its sessions keep what they have."""
     organization_id = caller.current().organization()
-    values = body.values("seats", nullable="teacher_id")
-    seats = None if body.seats is None else [seat.line() for seat in body.seats]
+    values = body.values("seats")
+    seats = [seat.line() for seat in body.seats] if "seats" in body.model_fields_set else None
     with transaction(here().engine) as session:
         changed = group_class.change(session, organization_id, path.class_id, values, seats)
         return respond(GroupClass.model_validate(changed))

@@ -21,14 +21,25 @@ from webhook_gateway.schema.coupon import (
     CouponPage,
     CouponPath,
     CouponRequest,
+    CouponUnusable,
     KnownCoupon,
-    Unusable,
 )
 from webhook_gateway.schema.problem import problems
 from webhook_gateway.token import Role
 from worker import clock
 
 COUPONS = Tag(name="Coupons", description="Codes that make a package cheaper, another, or larger.")
+
+# What a coupon gives, and for what.
+TERMS = (
+    "discount_type",
+    "discount_value",
+    "package_id",
+    "custom_price",
+    "custom_credits",
+    "bonus_credits",
+    "applicable_package_ids",
+)
 
 coupons = group_for(Role.ADMIN, "coupons", COUPONS, "/api/coupons")
 coupon_codes = group_for(Role.STUDENT, "coupon_codes", COUPONS, "/api/coupons/code")
@@ -89,6 +100,9 @@ def show_coupon_of_code(path: CouponCodePath) -> Response:
             raise Problem("not_found", "There is no coupon of this code.")
         refusal = coupon.unusable(session, found, student_id, at=clock.now())
         (view,) = coupon_book.views(session, [found])
-    told = {"unusable": Unusable(code=refusal.code, detail=str(refusal))} if refusal else {}
+    told = {"unusable": CouponUnusable(code=refusal.code, detail=str(refusal))} if refusal else {}
     hidden = {} if student_id is None else {"max_redemptions": None, "redemptions": None}
+    if refusal and hidden:
+        # What it was good for is nobody's to know who cannot use it.
+        hidden |= dict.fromkeys(TERMS)
     return respond(KnownCoupon.model_validate(view).model_copy(update=told | hidden))

@@ -27,10 +27,10 @@ from webhook_gateway.schema.ledger import (
     LedgerPage,
     LedgerQuery,
     MemberLedgerPage,
-    MemberPath,
-    PackagePath,
 )
+from webhook_gateway.schema.package import PackagePath
 from webhook_gateway.schema.problem import problems
+from webhook_gateway.schema.redemption import MemberPath
 from webhook_gateway.token import Role
 
 LEDGER = Tag(name="Ledger", description="Every credit that was spent, came back, or was given or taken by the studio.")
@@ -50,7 +50,7 @@ def list_my_ledger(query: LedgerQuery) -> Response:
     return respond(LedgerPage.model_validate(paging.page(rows, query)))
 
 
-@member_ledger.get("/<string:member_id>/ledger", responses=problems(404) | {200: MemberLedgerPage})
+@member_ledger.get("/<path:member_id>/ledger", responses=problems(404) | {200: MemberLedgerPage})
 def list_member_ledger(path: MemberPath, query: LedgerQuery) -> Response:
     """List a student's ledger, with who adjusted it."""
     organization_id = caller.current().organization()

@@ -12,16 +12,16 @@ from webhook_gateway.gateway import here, hint
 from webhook_gateway.respond import respond
 from webhook_gateway.routes.group import group_for
 from webhook_gateway.routes.me import STUDENT
-from webhook_gateway.schema.ledger import MemberPath
 from webhook_gateway.schema.merge import Merged, MergeRequest
 from webhook_gateway.schema.problem import problems
+from webhook_gateway.schema.redemption import MemberPath
 from webhook_gateway.token import Role
 from worker import clock
 
 merging = group_for(Role.ADMIN, "merging", STUDENT, "/api/admin/members")
 
 
-@merging.post("/<string:member_id>/merge", responses=problems(404, 409, 415) | {200: Merged})
+@merging.post("/<path:member_id>/merge", responses=problems(404, 409, 415) | {200: Merged})
 def merge_member(path: MemberPath, body: MergeRequest) -> Response:
     """Give all that a student has, or a guest known by their e-mail address, to another student, or nothing."""
     organization_id = caller.current().organization()

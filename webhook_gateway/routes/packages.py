@@ -17,16 +17,18 @@ from webhook_gateway.problem import Problem
 from webhook_gateway.respond import respond
 from webhook_gateway.routes.group import group_for, public_group
 from webhook_gateway.schema.base import PageQuery
+from webhook_gateway.schema.calendar import OrganizationQuery
 from webhook_gateway.schema.package import (
     AdminPackage,
     AdminPackagePage,
-    OrganizationQuery,
     Package,
     PackageChange,
     PackagePage,
     PackagePath,
     PackageQuery,
     PackageRequest,
+    ShownPackage,
+    ShownPackagePage,
 )
 from webhook_gateway.schema.problem import problems
 from webhook_gateway.token import Role
@@ -40,7 +42,7 @@ packages = public_group("packages", CATALOG, "/api/packages")
 admin_packages = group_for(Role.ADMIN, "admin_packages", CATALOG, "/api/packages")
 
 
-@packages.get("", responses=problems(404) | {200: PackagePage})
+@packages.get("", responses=problems(404) | {200: ShownPackagePage})
 def list_packages(query: PackageQuery) -> Response:
     """List the packages on sale, with calculated prices; with `forSession`, those that would pay for it."""
     organization_id = caller.public_organization(query.org)
@@ -55,7 +57,7 @@ def list_packages(query: PackageQuery) -> Response:
     return respond(PackagePage.model_validate(paging.page(rows, query)))
 
 
-@packages.get("/<id:package_id>", responses=problems(404) | {200: Package})
+@packages.get("/<id:package_id>", responses=problems(404) | {200: ShownPackage})
 def show_package(path: PackagePath, query: OrganizationQuery) -> Response:
     """Show a package on sale, with calculated prices; to admins all of it, and also what is not on sale."""
     organization_id = caller.public_organization(query.org)

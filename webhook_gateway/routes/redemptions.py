@@ -94,7 +94,7 @@ def list_all_access_usage(path: RedemptionPath, query: PageQuery) -> Response:
     return respond(DayUsePage.model_validate(paging.page(rows, query)))
 
 
-@member_redemptions.get("/<string:member_id>/redemptions", responses=problems(404) | {200: RedemptionPage})
+@member_redemptions.get("/<path:member_id>/redemptions", responses=problems(404) | {200: RedemptionPage})
 def list_redemptions_of_member(path: MemberPath, query: PageQuery) -> Response:
     """List the redemptions of a member, newest first."""
     with reading(here().engine) as session:
@@ -117,7 +117,8 @@ def _found(session: Session, redemption_id: int) -> RedemptionView:
 
 
 def _organization() -> int:
-    return caller.known(here().jobs.organization(caller.claims().org))
+    slug = caller.claims().org
+    return caller.known(here().jobs.organization(slug), slug)
 
 
 def _is_known(member_id: str) -> bool:

@@ -51,13 +51,12 @@ def call_session_off(path: SessionPath, body: CallOffRequest) -> Response:
 @session_commands.patch("/<id:session_id>", responses={200: ChangedSession, 202: Accepted})
 def change_session(path: SessionPath, body: SessionChange) -> Response:
     """Move a session with all its bookings, by staff; or change its capacity or teacher, by admins and at once."""
-    values = body.values(nullable="teacher_id")
-    moves = TIMES & values.keys()
-    if values.keys() - TIMES or not moves:
+    values = body.values()
+    if values.keys() - TIMES:
         caller.require(Role.ADMIN)()
-    if moves:
-        said = body.model_dump(mode="json", by_alias=True, include=set(values))
-        return perform(_command(MOVE, path, said))
+    if TIMES & values.keys():
+        return perform(_command(MOVE, path, body.model_dump(mode="json", by_alias=True, exclude_unset=True)))
+    caller.require(Role.STAFF)()
     organization_id = caller.current().organization()
     with transaction(here().engine) as session:
         class_session.change(session, organization_id, path.session_id, values, at=clock.now())

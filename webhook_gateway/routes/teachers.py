@@ -45,7 +45,8 @@ def create_teacher(body: TeacherRequest) -> Response:
 def change_teacher(path: TeacherPath, body: TeacherChange) -> Response:
     """Change a teacher."""
     organization_id = caller.current().organization()
-    hours = None if body.availability is None else [each.hours() for each in body.availability]
+    is_said = "availability" in body.model_fields_set
+    hours = [each.hours() for each in body.availability] if is_said else None
     with transaction(here().engine) as session:
         changed = teacher.change(session, organization_id, path.teacher_id, body.values("availability"), hours)
         return respond(Teacher.model_validate(changed))

@@ -5,17 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from db.models import BookingStatus, BookingType, JobStatus, PaymentType
+from domain.catalog.fields import PLAIN
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page, PageQuery, optional
 from webhook_gateway.schema.moment import Minute
 
-# No control characters, and none of the separators that some readers take for one.
-PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-# Whether it is an address shows when something is sent there.
-ADDRESS = r"^[^\x00-\x20\x7f-\x9f\s@<>,;]{1,64}@[^\x00-\x20\x7f-\x9f\s@<>,;]+\.[^\x00-\x20\x7f-\x9f\s@<>,;.]+$"
+# What the mailer can write to: ASCII alone, a domain of another alphabet as `xn--…`. Whether there is such an address
+# shows when something is sent there.
+ADDRESS = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
+# Whoever is known may be named as their token names them.
+NAMED = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+# Whoever becomes known does not look like somebody else: no blanks around the name, nothing in it that is not seen.
+SEEN = r"[^\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]"
+DISTINCT = rf"^{SEEN}+( +{SEEN}+)*$"
 
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -25,10 +30,18 @@ def _text(longest: int, pattern: str = PLAIN) -> StringConstraints:
     return StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=longest, pattern=pattern)
 
 
+def _dotted(address: str) -> str:
+    name = address.partition("@")[0]
+    if name.startswith(".") or name.endswith(".") or ".." in name:
+        raise ValueError("Name an address in which every dot is between two other characters")
+    return address
+
+
 Name = Annotated[str, _text(200)]
-Email = Annotated[str, _text(254, ADDRESS)]
+Email = Annotated[str, _text(254, ADDRESS), AfterValidator(_dotted)]
 Reason = Annotated[str, _text(500)]
-StudentId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=PLAIN)]
+StudentId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=NAMED)]
+NewStudentId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=DISTINCT)]
 # How a caller may choose to pay; a friend's place and a course step are paid by what they belong to.
 Payment = Literal["ALL_ACCESS", "CREDIT", "FREE"]
 

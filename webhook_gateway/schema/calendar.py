@@ -25,7 +25,7 @@ class SpanQuery(PageQuery):
 
 
 class OrganizationQuery(Input):
-    """Whose session."""
+    """Whose."""
 
     org: str | None = Field(default=None, max_length=63, description="The organization's slug, without a token")
 

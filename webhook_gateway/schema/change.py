@@ -17,7 +17,6 @@ def kept(description: str | None = None) -> Any:  # noqa: ANN401 - a field's def
 class Change(Input):
     """The fields of something, each of which may be left out."""
 
-    def values(self, *without: str, nullable: str = "") -> dict[str, Any]:
-        """Return the columns to set, without some fields: null says nothing but of the one that may be null."""
-        said = self.model_dump(exclude_unset=True, exclude=set(without))
-        return {name: value for name, value in said.items() if value is not None or name == nullable}
+    def values(self, *without: str) -> dict[str, Any]:
+        """Return the columns to set, without some fields."""
+        return self.model_dump(exclude_unset=True, exclude=set(without))

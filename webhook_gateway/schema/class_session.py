@@ -11,7 +11,7 @@ from domain.catalog.fields import Capacity, Minutes
 from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Id
 from webhook_gateway.schema.calendar import CalendarSession
-from webhook_gateway.schema.change import Change
+from webhook_gateway.schema.change import Change, kept
 from webhook_gateway.schema.moment import Minute
 
 
@@ -28,9 +28,9 @@ class SessionRequest(Input):
 class SessionChange(Change):
     """What is to be different; what is left out stays. Another time is staff's to say, the rest admins'."""
 
-    start_at: Minute | None = Field(default=None, description="With a zone, and ahead: its bookings go along")
-    minutes: Minutes | None = Field(default=None, description="How long it takes")
-    capacity: Capacity | None = Field(default=None, description="As many as have a place, or more")
+    start_at: Minute = kept("With a zone, and ahead: its bookings go along")
+    minutes: Minutes = kept("How long it takes")
+    capacity: Capacity = kept("As many as have a place, or more")
     teacher_id: Id | None = Field(default=None, description="Null is nobody")
 
 

@@ -116,7 +116,7 @@ class CouponPage(Page[Coupon]):
     """A page of coupons, as they were made."""
 
 
-class Unusable(Output):
+class CouponUnusable(Output):
     """Why a coupon cannot be used now."""
 
     code: str = Field(description="As in a problem; /docs/problems lists them")
@@ -128,4 +128,4 @@ class KnownCoupon(CouponTerms):
 
     max_redemptions: int | None = optional("For staff")
     redemptions: int | None = optional("For staff")
-    unusable: Unusable | None = optional("Why it cannot be used now; left out where it can")
+    unusable: CouponUnusable | None = optional("Why it cannot be used now; left out where it can")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from db.models import ServiceType
@@ -11,7 +13,7 @@ from domain.catalog.fields import Capacity, Code, CreditCost, Label, Minutes, Na
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page
 from webhook_gateway.schema.booking import Flag, Id
-from webhook_gateway.schema.change import Change
+from webhook_gateway.schema.change import Change, kept
 
 SEATS = "All of them; one that is left out is out of order, and back when it is named again"
 
@@ -45,14 +47,14 @@ class ClassRequest(Input):
 class ClassChange(Change):
     """What is to be different; what is left out stays. Sessions that exist keep what they have."""
 
-    name: Name | None = None
-    service_type: ServiceType | None = None
-    is_workshop: Flag | None = None
-    capacity: Capacity | None = None
-    minutes: Minutes | None = None
+    name: Name = kept()
+    service_type: ServiceType = kept()
+    is_workshop: Flag = kept()
+    capacity: Capacity = kept()
+    minutes: Minutes = kept()
     teacher_id: Id | None = Field(default=None, description="Null is nobody")
-    active: Flag | None = None
-    seats: list[SeatInput] | None = Field(default=None, max_length=MAX_SEATS, description=SEATS)
+    active: Flag = kept()
+    seats: Annotated[list[SeatInput], Field(max_length=MAX_SEATS)] = kept(SEATS)
 
 
 class ClassPath(Input):

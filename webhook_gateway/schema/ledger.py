@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from db.models import ServiceType, UseKind
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page, PageQuery, optional
-from webhook_gateway.schema.booking import Id, Reason, StudentId
+from webhook_gateway.schema.booking import Id, Reason
 
 # A larger slip of the pen would have to be made twice.
 MOST_AT_ONCE = 1_000
@@ -26,12 +26,6 @@ class LedgerQuery(PageQuery):
     """Which lines."""
 
     package_id: int | None = Field(default=None, ge=1, le=MAX_ID, description="Only of this package")
-
-
-class MemberPath(Input):
-    """Which student, by the frontend's own id."""
-
-    member_id: StudentId = Field(alias="member_id")
 
 
 class LedgerLine(Output):
@@ -69,12 +63,6 @@ class MemberLedgerLine(LedgerLine):
 
 class MemberLedgerPage(Page[MemberLedgerLine]):
     """A page of a student's ledger, newest first."""
-
-
-class PackagePath(Input):
-    """Which package of a student's."""
-
-    package_id: int = Field(ge=1, le=MAX_ID, alias="package_id")
 
 
 class AdjustRequest(Input):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pydantic import Field
 
 from webhook_gateway.schema.base import Input, Output
-from webhook_gateway.schema.booking import Reason, StudentId
+from webhook_gateway.schema.booking import NewStudentId, Reason
 
 
 class MergeRequest(Input):
     """Who stays."""
 
-    into_member_id: StudentId = Field(description="The frontend's own id of the student who takes over everything")
+    into_member_id: NewStudentId = Field(description="The frontend's own id of the student who takes over everything")
     reason: Reason | None = None
 
 

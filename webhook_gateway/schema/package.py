@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AliasPath, Field
+from pydantic import AliasPath, Field, RootModel
 
 from db.models import ServiceType, ValidityStart
 from domain.booking.fit import Fit
@@ -35,14 +35,8 @@ class PackageQuery(PageQuery):
     include_inactive: bool = Field(default=False, description="Also what is not on sale, and all of each; by admins")
 
 
-class OrganizationQuery(Input):
-    """Whose package."""
-
-    org: str | None = Field(default=None, max_length=63, description="The organization's slug, without a token")
-
-
 class PackagePath(Input):
-    """Which package on sale."""
+    """Which package: on sale, or a student's."""
 
     package_id: int = Field(ge=1, le=MAX_ID, alias="package_id")
 
@@ -160,6 +154,14 @@ class AdminPackage(Package):
 
 class AdminPackagePage(Page[AdminPackage]):
     """A page of packages, on sale or not."""
+
+
+class ShownPackage(RootModel[AdminPackage | Package]):
+    """A package on sale; to admins all of it, also one that is not."""
+
+
+class ShownPackagePage(RootModel[AdminPackagePage | PackagePage]):
+    """A page of packages on sale; to admins who ask for it also of the others, and all of each."""
 
 
 class Balance(Output):

@@ -8,12 +8,13 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from db.models import RedemptionType
+from domain.catalog.fields import PLAIN
 from domain.desk.coupon_terms import MAX_CODE
 from domain.holding.package import PackageStatus
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page, PageQuery, optional
-from webhook_gateway.schema.booking import PLAIN, Email, Id, Name, Reason, StudentId
-from webhook_gateway.schema.package import AllAccess, FriendPass
+from webhook_gateway.schema.booking import Email, Id, Name, NewStudentId, Reason
+from webhook_gateway.schema.package import AllAccess, Balance, FriendPass
 
 # Whether there is such a coupon shows when it is redeemed.
 TypedCode = Annotated[
@@ -25,7 +26,7 @@ MADE = "Where the receipt goes; with it, a member who is not known is made"
 class RedeemRequest(Input):
     """A package for a member, as it is on sale or with a coupon."""
 
-    member_id: StudentId = Field(description="As the frontend names them")
+    member_id: NewStudentId = Field(description="As the frontend names them")
     email: Email | None = Field(default=None, description=MADE)
     name: Name | None = None
     package_id: Id | None = Field(default=None, description="May be left out where the coupon is for one package")
@@ -82,6 +83,7 @@ class Redemption(Output):
     expires_at: datetime | None = Field(description="Null until the first use where the validity starts there")
     all_access: AllAccess | None = optional()
     friend_pass: FriendPass | None = optional()
+    balances: list[Balance] = Field(description="What is left of each line")
     order_id: int
     student_package_id: int
 

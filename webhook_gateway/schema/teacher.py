@@ -13,7 +13,7 @@ from domain.catalog.fields import Clock, Code, Name, Tier, Weekday
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Flag
-from webhook_gateway.schema.change import Change
+from webhook_gateway.schema.change import Change, kept
 
 
 def _as_told(value: Any) -> Any:  # noqa: ANN401 - whatever the row holds
@@ -57,10 +57,10 @@ class TeacherRequest(Input):
 class TeacherChange(Change):
     """What is to be different; what is left out stays. `availability` is replaced whole."""
 
-    name: Name | None = None
-    tier: Tier | None = None
-    active: Flag | None = None
-    availability: list[HoursInput] | None = Field(default=None, max_length=MAX_HOURS)
+    name: Name = kept()
+    tier: Tier = kept()
+    active: Flag = kept()
+    availability: Annotated[list[HoursInput], Field(max_length=MAX_HOURS)] = kept()
 
 
 class TeacherPath(Input):

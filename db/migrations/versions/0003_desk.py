@@ -233,7 +233,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", "organization_id", name=op.f("uq_waitlist_entries_id_organization_id")),
     )
     op.create_index("ix_waitlist_entries_student", "waitlist_entries", ["student_id", "id"], unique=False)
-    op.create_index("uq_waitlist_entries_booking", "waitlist_entries", ["booking_id"], unique=True)
+    op.create_index(
+        "ix_waitlist_entries_booking",
+        "waitlist_entries",
+        ["booking_id"],
+        unique=False,
+        postgresql_where=sa.text("booking_id IS NOT NULL"),
+    )
     op.create_index(
         "uq_waitlist_entries_in_line",
         "waitlist_entries",
@@ -315,6 +321,19 @@ def upgrade() -> None:
         ["merged_into", "organization_id"],
         ["id", "organization_id"],
     )
+    op.drop_index("uq_class_sessions_start", table_name="class_sessions")
+    op.create_index(
+        "uq_class_sessions_start",
+        "class_sessions",
+        ["group_class_id", "start_at"],
+        unique=True,
+        postgresql_where=sa.text("status = 'SCHEDULED' AND NOT arranged"),
+    )
+    op.create_index("ix_coupon_uses_student", "coupon_uses", ["student_id"], unique=False)
+    # Of a database that was taken down once: who adjusted was forgotten with its column.
+    op.execute(
+        "UPDATE package_uses SET actor = 'SYSTEM forgotten', reason = coalesce(reason, 'forgotten') WHERE kind = 'ADJUST'"
+    )
     for table, checks in CHECKS.items():
         for name, condition in checks.items():
             op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
@@ -325,6 +344,18 @@ def downgrade() -> None:
     for table, checks in CHECKS.items():
         for name in checks:
             op.drop_constraint(op.f(f"ck_{table}_{name}"), table)
+    op.drop_index(
+        "uq_class_sessions_start",
+        table_name="class_sessions",
+        postgresql_where=sa.text("status = 'SCHEDULED' AND NOT arranged"),
+    )
+    op.create_index(
+        "uq_class_sessions_start",
+        "class_sessions",
+        ["group_class_id", "start_at"],
+        unique=True,
+        postgresql_where=sa.text("status = 'SCHEDULED'"),
+    )
     op.drop_constraint(op.f("fk_students_merged_into"), "students", type_="foreignkey")
     op.drop_column("students", "merged_into")
     op.drop_constraint(op.f("fk_student_packages_coupon_id"), "student_packages", type_="foreignkey")
@@ -361,7 +392,11 @@ def downgrade() -> None:
         table_name="waitlist_entries",
         postgresql_where=sa.text("status IN ('WAITING', 'SKIPPED')"),
     )
-    op.drop_index("uq_waitlist_entries_booking", table_name="waitlist_entries")
+    op.drop_index(
+        "ix_waitlist_entries_booking",
+        table_name="waitlist_entries",
+        postgresql_where=sa.text("booking_id IS NOT NULL"),
+    )
     op.drop_index("ix_waitlist_entries_student", table_name="waitlist_entries")
     op.drop_table("waitlist_entries")
     op.drop_index("uq_coupon_uses_student_number", table_name="coupon_uses")

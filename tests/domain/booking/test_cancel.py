@@ -143,7 +143,8 @@ def test_staff_cancel_inside_the_window_with_a_reason_and_all_comes_back(
     cancelled = timetable.cancel("ada", booked.id, override=True, reason="the bike broke")
 
     assert cancelled.booking["status"] == "CANCELLED"
-    assert cancelled.booking["metadata"] == {"cancelReason": "the bike broke"}
+    assert cancelled.booking["metadata"] == {}
+    assert timetable.booking(booked.id)["metadata"] == {"staffReason": "the bike broke"}
     assert timetable.left(package) == [5]
 
 

@@ -140,6 +140,7 @@ def test_staff_book_free_with_the_reason_on_the_booking(timetable: Timetable) ->
     booked = timetable.book("ada", session, paymentType="FREE", reason="she won it")
 
     assert (booked.booking["paymentType"], booked.booking["creditsUsed"]) == ("FREE", 0)
-    assert booked.booking["metadata"] == {"reason": "she won it"}
+    assert booked.booking["metadata"] == {}
+    assert timetable.booking(booked.id)["metadata"] == {"staffReason": "she won it"}
     assert booked.booking["bookingType"] == "WORKSHOP"
     assert timetable.left(package) == [5]

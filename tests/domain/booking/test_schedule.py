@@ -11,6 +11,8 @@ from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.booking.world import contest, give_back, line, nothing_written, sell, soon
 from tests.timetable import Outcome, Timetable
+from worker.inbox import drain_batch
+from worker.job_inbox import JOBS
 
 NEW_YORK = ZoneInfo("America/New_York")
 WEEKDAYS = range(1, 6)
@@ -282,3 +284,57 @@ def test_an_arranged_session_is_nobody_elses_and_in_no_calendar(timetable: Timet
 
     assert timetable.book("grace", session, org="thrive").code == "session_full"
     assert timetable.shown("thrive", soon(0), soon(7)) == []
+
+
+def test_a_draft_that_is_scheduled_and_given_up_in_one_batch_leaves_its_teacher_free(timetable: Timetable) -> None:
+    _, drafts = lesson(timetable)
+    teacher(timetable)
+    said = {"bookingId": drafts[0], "startTime": at(2, 10).isoformat()}
+    jobs = [timetable.ask("booking.schedule", "ada", org="thrive", **said)]
+    jobs.append(timetable.ask("booking.cancel", "ada", org="thrive", bookingId=drafts[0]))
+
+    assert drain_batch(JOBS, timetable.engine) == 2
+
+    assert timetable.codes(jobs) == ["done", "done"]
+    assert timetable.studio.one("SELECT status FROM class_sessions WHERE arranged")["status"] == "CANCELLED"
+    assert schedule(timetable, drafts[0], at(2, 10)).code == "done"
+
+
+def test_a_teacher_who_came_free_in_a_batch_can_be_asked_in_it(timetable: Timetable) -> None:
+    _, drafts = lesson(timetable)
+    teacher(timetable)
+    schedule(timetable, drafts[0], at(2, 10))
+    jobs = [timetable.ask("booking.cancel", "ada", org="thrive", bookingId=drafts[0])]
+    said = {"bookingId": drafts[1], "startTime": at(2, 10).isoformat()}
+    jobs.append(timetable.ask("booking.schedule", "ada", org="thrive", **said))
+
+    assert drain_batch(JOBS, timetable.engine) == 2
+
+    assert timetable.codes(jobs) == ["done", "done"]
+
+
+def test_a_time_that_the_studio_gave_to_another_teacher_is_free_with_the_first(timetable: Timetable) -> None:
+    _, drafts = lesson(timetable)
+    _, others = lesson(timetable, "grace")
+    maya, luca = teacher(timetable), teacher(timetable)
+    scheduled = schedule(timetable, drafts[0], at(2, 10), teacherId=maya)
+
+    assert timetable.move(scheduled.booking["sessionId"], teacherId=luca).code == "done"
+
+    assert timetable.schedule("grace", others[0], org="thrive", start=at(2, 10), teacherId=maya).code == "done"
+
+
+def test_of_several_teachers_one_is_asked_whom_the_draft_can_pay(timetable: Timetable) -> None:
+    sell(
+        timetable,
+        "ada",
+        line(3, "PRIVATE", tier=10),
+        org="thrive",
+        schedule_later={"service_type": "PRIVATE", "minutes": 60},
+    )
+    draft = timetable.studio.one("SELECT min(id) AS id FROM bookings")["id"]
+    teacher(timetable, tier=20)
+    usual = teacher(timetable)
+
+    assert schedule(timetable, draft, at(2, 10)).code == "done"
+    assert timetable.studio.one("SELECT teacher_id FROM class_sessions WHERE arranged")["teacher_id"] == usual

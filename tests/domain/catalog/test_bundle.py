@@ -6,7 +6,9 @@ import pytest
 
 from db.models import ServiceType
 from domain.catalog.bundle import check_lines, describe
+from domain.catalog.entries import check
 from domain.errors import InvalidCatalog
+from tests.cli.conftest import organization, product
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,24 @@ def test_lines_that_differ_in_anything_they_pay_for_make_a_bundle() -> None:
     check_lines([PRIVATE, GROUP, Line(ServiceType.PRIVATE, 5, 60), Line(ServiceType.PRIVATE, 5, 30, 20)])
 
 
+def test_a_line_like_one_before_it_is_named() -> None:
+    with pytest.raises(InvalidCatalog, match="Line 3 is like one before"):
+        check_lines([PRIVATE, GROUP, Line(ServiceType.PRIVATE, 9, 30)])
+
+
 @pytest.mark.parametrize(
-    ("line", "field"),
-    [
-        (Line(ServiceType.GROUP, 0, 60), r"allowances\[1\]\.credits"),
-        (Line(ServiceType.GROUP, -1, 60), r"allowances\[1\]\.credits"),
-        (Line(ServiceType.GROUP, 1, 50), r"allowances\[1\]\.credit_unit_minutes"),
-        (Line(ServiceType.GROUP, 1, 60, -1), r"allowances\[1\]\.teacher_tier"),
-        (Line(ServiceType.PRIVATE, 9, 30), r"allowances\[1\] is like"),
-    ],
+    ("field", "value"),
+    [("credits", 0), ("credits", -1), ("credits", 10_001), ("credit_unit_minutes", 50), ("teacher_tier", -1)],
 )
-def test_a_line_that_could_not_be_sold_is_named(line: Line, field: str) -> None:
-    with pytest.raises(InvalidCatalog, match=field):
-        check_lines([PRIVATE, line])
+def test_a_line_that_could_not_be_sold_is_named(field: str, value: int) -> None:
+    line = {"service_type": "GROUP", "credits": 3, "credit_unit_minutes": 60}
+    faulty = product("B", allowances=[line, line | {"service_type": "PRIVATE", field: value}])
+
+    with pytest.raises(InvalidCatalog, match=rf"^organizations\.0\.products\.0\.allowances\.1\.{field}: "):
+        check({"organizations": [organization("lumen", products=[faulty])]})
+
+
+def test_a_name_is_kept_without_the_blanks_around_it() -> None:
+    catalog = check({"organizations": [organization("lumen", products=[product("B", name=" Core\u00a0 ")])]})
+
+    assert catalog.organizations[0].products[0].name == "Core"

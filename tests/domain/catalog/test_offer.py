@@ -16,9 +16,10 @@ from domain.catalog.offer import Pricing, pricing
         (0, 2, 100, Pricing(200, 200, 100, 0)),
         (100, 2, 0, Pricing(0, 0, 0, 50)),
         (100, 0, 100, Pricing()),
+        (100, 2, None, Pricing(price_per_credit=50)),
     ],
 )
 def test_a_price_is_compared_with_single_credits_rounded_half_up(
-    price: int, credits: int, single: int, expected: Pricing
+    price: int, credits: int, single: int | None, expected: Pricing
 ) -> None:
     assert pricing(price, credits, single) == expected

@@ -12,8 +12,6 @@ from db.transaction import transaction
 from domain.desk.merge import Merge, Merged, merge
 from domain.errors import Refusal
 from tests.domain.booking.world import nothing_written
-from tests.domain.conftest import now as now  # noqa: PLC0414 - fixtures
-from tests.domain.conftest import stopped as stopped  # noqa: PLC0414
 from tests.stripe_objects import checkout
 from tests.timetable import Timetable
 from worker import clock

@@ -115,3 +115,17 @@ def test_a_code_that_was_deleted_is_free_and_its_packages_name_it_still(timetabl
 
     assert timetable.redeem("ada", "CORE-10", couponCode="MORE").redemption["redemptionType"] == "COUPON_DISCOUNT"
     assert timetable.studio.audit() == []
+
+
+def test_a_coupon_is_switched_off_though_its_package_is_gone(timetable: Timetable) -> None:
+    named: dict[str, Any] = {"discount_type": "PERCENTAGE", "discount_value": 10, "applicable_packages": ["CORE-10"]}
+    coupon = timetable.coupon("TENTH", "DISCOUNT", **named)
+    timetable.studio.rows("UPDATE products SET deleted_at = now() WHERE code = 'CORE-10'")
+    organization = timetable.organization("lumen")
+
+    with transaction(timetable.engine) as session:
+        changed = coupon_book.change(session, organization, coupon, {"is_active": False}, at=clock.now())
+        assert (changed.active, [each.code for each in changed.products]) == (False, ["CORE-10"])
+    ids = (timetable.product("CORE-10"),)
+    with transaction(timetable.engine) as session, pytest.raises(InvalidField):
+        coupon_book.change(session, organization, coupon, {"applicable_package_ids": ids}, at=clock.now())

@@ -13,8 +13,6 @@ from domain.desk.ledger import LedgerLine, ledger
 from domain.listing import Part
 from tests.domain.booking.test_drafts import private
 from tests.domain.booking.world import line, sell, soon
-from tests.domain.conftest import now as now  # noqa: PLC0414 - fixtures
-from tests.domain.conftest import stopped as stopped  # noqa: PLC0414
 from tests.timetable import Timetable
 
 pytestmark = pytest.mark.usefixtures("now")

@@ -9,8 +9,6 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import AllAccessUsedToday, TimeConflict
 from tests.domain.booking.world import sell, soon
-from tests.domain.conftest import now as now  # noqa: PLC0414 - fixtures
-from tests.domain.conftest import stopped as stopped  # noqa: PLC0414
 from tests.domain.desk.merging import coupon, joined, joined_into_new, refused, use_coupon, wait
 from tests.timetable import Timetable
 from worker import clock

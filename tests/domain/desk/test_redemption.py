@@ -14,7 +14,7 @@ from worker import clock
 
 NOON = "2026-11-21T09:00:00Z"
 NAMES = {"memberId", "packageId", "packageCode", "packageName", "listPrice", "paid", "currency", "credits", "status"}
-NAMES |= {"redeemedAt", "startsAt", "expiresAt", "orderId", "studentPackageId", "id", "redemptionType"}
+NAMES |= {"balances", "redeemedAt", "startsAt", "expiresAt", "orderId", "studentPackageId", "id", "redemptionType"}
 
 
 def refused(timetable: Timetable, member: str, product: str | None = None, **more: Any) -> Outcome:
@@ -344,3 +344,13 @@ def test_a_purchase_has_no_coupon_on_its_receipt(timetable: Timetable) -> None:
     timetable.studio.relay()
 
     assert "Coupon" not in timetable.studio.mails()[0].read_text()
+
+
+def test_a_student_is_told_that_a_coupon_is_used_up_and_not_what_it_would_cost(timetable: Timetable) -> None:
+    timetable.coupon(
+        "TENTH", "DISCOUNT", discount_type="PERCENTAGE", discount_value=10, applicable_packages=["CORE-10"]
+    )
+    timetable.redeem("ada", couponCode="TENTH")
+
+    assert timetable.redeem_own("ada", "TENTH").code == "coupon_exhausted"
+    assert timetable.redeem_own("bea", "TENTH").code == "coupon_invalid"

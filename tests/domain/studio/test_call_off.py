@@ -11,9 +11,10 @@ from freezegun.api import FrozenDateTimeFactory
 from db.transaction import transaction
 from domain.booking.expiry import expire
 from tests.domain.booking.test_schedule import at, lesson, teacher
-from tests.domain.booking.world import GRACE, contest, line, nothing_written, sell, soon, told
+from tests.domain.booking.world import GRACE, contest, give_back, line, nothing_written, sell, soon, told
 from tests.timetable import Timetable
 from worker import clock
+from worker.upkeep import complete_bookings, expire_packages
 
 FIRST_USE: dict[str, Any] = {"validity_starts": "FIRST_USE", "validity_days": 10}
 LATER: dict[str, Any] = {"schedule_later": {"service_type": "PRIVATE", "minutes": 60, "teacher_tier": 0}}
@@ -358,3 +359,46 @@ def test_an_empty_session_is_called_off(timetable: Timetable) -> None:
 
     assert outcome.result
     assert outcome.result["cancelled"] == 0
+
+
+@pytest.mark.usefixtures("now")
+def test_a_guest_of_a_session_that_was_a_draft_goes_too(timetable: Timetable) -> None:
+    later = {"service_type": "GROUP", "minutes": 60}
+    package = sell(timetable, "ada", line(4), schedule_later=later, friend_pass_days=30)
+    session = timetable.session(soon(), minutes=90)
+    assert timetable.book("ada", session, friend=GRACE).code == "done"
+
+    assert timetable.call_off(session).code == "done"
+
+    assert timetable.left(package) == [4]
+
+
+def test_a_package_whose_money_went_back_is_not_extended(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
+    package = sell(timetable, "ada", line(3), validity_days=3)
+    session = timetable.session(soon(1))
+    booked = timetable.book("ada", session)
+    give_back(timetable, package)
+    now.move_to(soon(10))
+
+    assert timetable.call_off(session).code == "done"
+
+    assert "extendedUntil" not in timetable.booking(booked.id)["metadata"]
+    assert timetable.studio.one("SELECT extended_until FROM student_packages")["extended_until"] is None
+
+
+def test_drafts_that_open_again_are_as_many_as_credits(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
+    later = {"service_type": "GROUP", "minutes": 60}
+    package = sell(timetable, "ada", line(3), schedule_later=later, validity_days=5)
+    session = timetable.session(soon(2), minutes=60)
+    timetable.book("ada", session)
+    now.move_to(soon(10))
+    complete_bookings(timetable.engine, at=clock.now())
+    expire_packages(timetable.engine, at=clock.now())
+    (allowance,) = timetable.lines(package)
+    assert timetable.adjust("ada", allowance, -1).code == "done"
+
+    assert timetable.call_off(session).code == "done"
+
+    assert timetable.left(package) == [2]
+    drafts = timetable.studio.one("SELECT count(*) AS n FROM bookings WHERE status = 'DRAFT'")
+    assert drafts["n"] == 2

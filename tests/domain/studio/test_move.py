@@ -376,3 +376,11 @@ def test_a_friend_comes_along_also_behind_the_end_of_the_friend_pass(timetable: 
 
     assert timetable.booking(host + 1)["start_at"] == soon(60)
     assert timetable.cancel("ada", host).code == "done"
+
+
+@pytest.mark.usefixtures("now")
+def test_a_session_is_not_moved_by_more_than_a_year(timetable: Timetable) -> None:
+    session = timetable.session(soon())
+
+    assert refused(timetable, session, clock.now() + timedelta(days=367)) == "validation_failed"
+    assert timetable.move(session, clock.now() + timedelta(days=365)).code == "done"

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
+from sqlalchemy.orm import Session
 
-from db.transaction import transaction
+from db.transaction import Rows, fetch, transaction
+from domain.waitlist import promotion
 from domain.waitlist.calling import call_uncalled
 from domain.waitlist.closing import close_lines
 from tests.domain.booking.world import line, refuse_waiting, sell, soon
+from tests.domain.desk.merging import joined
 from tests.timetable import Timetable
 from worker import clock
+from worker.inbox import drain_batch
+from worker.job_inbox import JOBS
 
 
 def full(timetable: Timetable, *students: str, capacity: int | None = None, **session: object) -> int:
@@ -445,3 +451,104 @@ def test_a_line_that_nobody_called_is_called_by_the_clock(timetable: Timetable) 
 
     assert timetable.who(session) == ["ada", "grace"]
     assert timetable.studio.audit() == []
+
+
+LATER: dict[str, Any] = {"schedule_later": {"service_type": "GROUP", "minutes": 60}}
+
+
+def test_a_draft_pays_for_a_promotion_and_may_be_promoted_again(timetable: Timetable) -> None:
+    package = sell(timetable, "grace", line(2), **LATER)
+    for number, student in enumerate(("ada", "bea")):
+        timetable.buy(student)
+        session = timetable.session(soon(3 + number), capacity=1)
+        timetable.book(student, session)
+        timetable.join("grace", session)
+        give_back(timetable, session, student)
+
+        assert timetable.line(session) == [("grace", "PROMOTED", None)]
+        assert timetable.left(package) == [1]
+        promoted = timetable.studio.one("SELECT max(booking_id) AS id FROM waitlist_entries")["id"]
+        # As if the hour were over: then it is cancelled like any other, and a draft again.
+        timetable.studio.rows("UPDATE bookings SET metadata = metadata - 'undoUntil' WHERE id = %(id)s", id=promoted)
+        assert timetable.cancel("grace", promoted).booking["status"] == "DRAFT"
+        assert timetable.studio.audit() == []
+
+
+def test_a_line_is_left_and_joined_anew_in_one_batch(timetable: Timetable) -> None:
+    session = full(timetable, "ada")
+    timetable.join("grace", session)
+    jobs = [timetable.ask(kind, "grace", sessionId=session) for kind in ("waitlist.leave", "waitlist.join")]
+
+    assert drain_batch(JOBS, timetable.engine) == 2
+
+    assert timetable.codes(jobs) == ["done", "done"]
+    assert timetable.line(session) == [("grace", "LEFT", None), ("grace", "WAITING", None)]
+
+
+def test_another_seat_keeps_the_hour_in_which_a_promotion_may_be_undone(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
+    now.move_to(soon() - timedelta(days=3, hours=-14))
+    start = clock.now() + timedelta(hours=10)
+    session = timetable.session(start, capacity=2, seats=[1, 1, 1])
+    first, second, third = timetable.seats(session)
+    for student, seat in (("ada", first), ("bea", second)):
+        timetable.buy(student)
+        timetable.book(student, session, seatId=seat)
+    package = timetable.buy("grace")
+    timetable.join("grace", session)
+    give_back(timetable, session, "ada")
+    promoted = timetable.studio.one("SELECT booking_id AS id FROM waitlist_entries")["id"]
+    now.tick(timedelta(minutes=20))
+
+    changed = timetable.change("grace", promoted, seatId=third)
+    assert changed.code == "done"
+    assert timetable.line(session) == [("grace", "PROMOTED", None)]
+    now.tick(timedelta(minutes=20))
+    assert timetable.cancel("grace", changed.id).code == "done"
+
+    assert timetable.left(package) == [5]
+    assert timetable.line(session) == [("grace", "LEFT", None)]
+
+
+def test_a_student_who_is_merged_while_the_line_is_called_keeps_nobody_from_their_turn(
+    timetable: Timetable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = full(timetable, "ada")
+    timetable.student("into")
+    for student in ("old", "bea"):
+        timetable.buy(student)
+        timetable.join(student, session)
+    merged = list[object]()
+
+    def interrupted(transaction: Session, statement: str, **values: object) -> Rows:
+        rows = fetch(transaction, statement, **values)
+        if statement is promotion.LINE and not merged:
+            merged.append(joined(timetable, "old", "into"))
+        return rows
+
+    monkeypatch.setattr(promotion, "fetch", interrupted)
+    give_back(timetable, session, "ada")
+
+    assert merged
+    assert timetable.line(session) == [("into", "PROMOTED", None), ("bea", "WAITING", None)]
+    assert timetable.kinds("bea") == []
+
+
+def test_a_call_that_was_parked_is_seen_by_the_audit(timetable: Timetable) -> None:
+    session = full(timetable, "ada")
+    timetable.buy("grace")
+    timetable.join("grace", session)
+    booking = timetable.studio.one("SELECT id FROM bookings WHERE session_id = %(id)s", id=session)["id"]
+    timetable.ask("booking.cancel", "ada", bookingId=booking)
+    drain_batch(JOBS, timetable.engine)
+    assert timetable.studio.audit() == []
+
+    timetable.studio.rows(
+        "UPDATE jobs SET status = 'FAILED', error_code = 'failed', problem = '{}', finished_at = received_at"
+        " WHERE kind = 'waitlist.promote'"
+    )
+
+    assert timetable.studio.audit() == [f"waitlist.called: session {session}"]
+    with transaction(timetable.engine) as own:
+        assert call_uncalled(own, at=clock.now()) == 0

@@ -1,0 +1,1 @@
+"""Random histories beside a model that says what is right."""

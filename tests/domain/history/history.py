@@ -1,0 +1,199 @@
+"""A history played twice: on the studios that run, and in the model that says what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from db.models import Base
+from tests.domain.history import asking
+from tests.domain.history.comparing import compare
+from tests.domain.history.faults import CutOff, Killed, Time, killed
+from tests.domain.history.model import Model
+from tests.domain.history.nouns import Booking, Command, Package, Session, Teacher
+from tests.domain.history.shop import COUPONS, OFFER, PRODUCTS, TEACHERS
+from tests.stripe_objects import Event, checkout, dispute, refund
+from tests.studio import Studio
+from tests.timetable import CURRENCY, Timetable
+from worker import upkeep
+from worker.inbox import drain_batch
+from worker.job_inbox import JOBS
+
+_numbers = count(1)
+SOLD = {"organizations", "products", "package_allowances", "stripe_prices", "coupons", "coupon_products"}
+EMPTY = "; ".join(f"DELETE FROM {t.name}" for t in reversed(Base.metadata.sorted_tables) if t.name not in SOLD)
+# In the order in which they took effect: a worker commits one transaction after the other.
+DONE = "SELECT id, kind, request, result, problem FROM jobs WHERE id > %(after)s ORDER BY xmin::text::bigint, id"
+HOURS = """
+INSERT INTO teacher_availability (organization_id, teacher_id, weekday, opens, closes)
+SELECT organization_id, id, weekday, %(opens)s, %(closes)s FROM teachers, generate_series(1, 7) weekday
+ WHERE id = %(id)s
+"""
+BOUGHT = """
+SELECT p.stripe_key, k.id FROM student_packages k JOIN orders o ON o.id = k.order_id
+  JOIN payments p ON p.id = o.payment_id WHERE p.stripe_key = ANY(%(keys)s)
+"""
+POST = "UPDATE {} SET status = 'SENT', sent_at = due_at WHERE status = 'PENDING'"
+UNTIL = "UPDATE coupons SET valid_until = %(at)s WHERE code = %(code)s"
+# What the clock does, and what the model calls it.
+TASKS = {
+    "complete": upkeep.complete_bookings,
+    "expire": upkeep.expire_packages,
+    "close_lines": upkeep.tend_waitlists,
+}
+
+
+@dataclass
+class History:
+    """Six students of two studios, and what happens to them; each history begins with nothing but a shop."""
+
+    timetable: Timetable
+    model: Model = field(default_factory=Model)
+    bookings: dict[int, Booking] = field(default_factory=dict)
+    payments: dict[Package, str] = field(default_factory=dict)
+    last_job: int = 0
+
+    @property
+    def studio(self) -> Studio:
+        return self.timetable.studio
+
+    def begin(self, start: datetime) -> None:
+        with self.studio.engine.begin() as connection:
+            connection.execute(text(EMPTY))
+        Time.at, number = start, next(_numbers)
+        self.model.begun, self.model.products, self.model.coupons = start, PRODUCTS, COUPONS
+        self.model.orgs = {f"{name}-{number}": org for name, org in zip("abcdef", ["lumen", "thrive"] * 3, strict=True)}
+        for name, org in self.model.orgs.items():
+            self.timetable.student(name, org)
+        for org, tier, opens, closes in TEACHERS:
+            teacher = self.timetable.teacher(org, tier)
+            self.studio.rows(HOURS, id=teacher, opens=opens, closes=closes)
+            self.model.teachers.append(Teacher(teacher, org, tier, opens, closes))
+        for code, coupon in COUPONS.items():
+            if coupon.days:
+                self.studio.rows(UNTIL, code=code, at=start + timedelta(days=coupon.days))
+
+    def pass_time(self, wait: timedelta) -> None:
+        """Time goes by, and the post leaves meanwhile."""
+        for table in ("notifications", "domain_events"):
+            self.studio.rows(POST.format(table))
+        Time.at += wait
+
+    def strike(self, task: str) -> None:
+        """The clock does one of its tasks."""
+        TASKS[task](self.studio.engine, at=Time.at)
+        getattr(self.model, task)(Time.at)
+        self.work({}, "", timedelta())
+
+    def offer(self, hours: int, seats: tuple[int, ...], tier: int | None, **more: Any) -> None:
+        start = Time.at.replace(minute=0) + timedelta(hours=hours)
+        values = more | {"start": start, "end": start + timedelta(minutes=more["minutes"]), "seats": list(seats)}
+        values |= {"tier": tier, "at": Time.at, "code": f"C-{next(_numbers)}"}
+        row = self.studio.one(OFFER, **values)
+        costs = dict(zip(row["seats"], seats, strict=True))
+        kind = (more["org"], more["service"], tier or 0)
+        self.model.sessions.append(Session(row["id"], *kind, start, values["end"], more["capacity"], costs))
+
+    def buy(self, *purchases: tuple[str, str]) -> None:
+        """Students buy, each a product, all at once."""
+        events, keys = list[Event](), list[str]()
+        for student, code in purchases:
+            product = PRODUCTS[code]
+            keys.append(f"pi_history_{next(_numbers)}")
+            told: dict[str, Any] = {"amount": product.price, "currency": CURRENCY[product.org], "org": product.org}
+            events.append(checkout(code, payment=keys[-1], student=student, email=None, **told))
+        self.studio.deliver(*events)
+        bought = {row["stripe_key"]: row["id"] for row in self.studio.rows(BOUGHT, keys=keys)}
+        for key, (student, code) in sorted(zip(keys, purchases, strict=True), key=lambda each: bought[each[0]]):
+            self.payments[self.model.buy(bought[key], student, PRODUCTS[code], Time.at)] = key
+
+    def refund(self, package: Package) -> None:
+        payment = self.payments[package]
+        self.studio.deliver(refund(payment, amount=package.product.price, refund_id=f"re_{payment}"))
+        package.standing = "REVOKED"
+
+    def dispute(self, package: Package) -> None:
+        self.studio.deliver(dispute(self.payments[package]))
+        package.standing = "SUSPENDED"
+
+    def settle(self, package: Package, *, won: bool) -> None:
+        said = {"status": "won" if won else "lost", "kind": "charge.dispute.closed"}
+        self.studio.deliver(dispute(self.payments.pop(package), **said))
+        package.standing = "ACTIVE" if won else "REVOKED"
+
+    def ask(self, commands: list[Command], fault: str, away: timedelta) -> None:
+        """Store commands, and have them done."""
+        orgs = [self.model.orgs.get(each.student) or (each.session.org if each.session else "") for each in commands]
+        stored = [asking.store(self.timetable, each, org) for each, org in zip(commands, orgs, strict=True)]
+        self.work(dict(zip(stored, commands, strict=True)), fault, away)
+
+    def work(self, commands: Mapping[int, Command], fault: str, away: timedelta) -> None:
+        """Do all that is due, perhaps after a crash and a while without a worker; compare each outcome."""
+        if fault == "killed":
+            with pytest.raises(Killed):
+                drain_batch(replace(JOBS, handle=killed), self.studio.engine)
+            self.pass_time(away)
+        if fault == "cut off":
+            drain_batch(replace(JOBS, handle=CutOff()), self.studio.engine)
+        self.timetable.work()
+        done = self.studio.rows(DONE, after=self.last_job)
+        self._check_order([row["id"] for row in done], commands)
+        for row in done:
+            if row["kind"] == "waitlist.promote":
+                self._promote(row)
+            else:
+                self._replay(row, commands[row["id"]])
+        self.last_job = max([self.last_job, *(row["id"] for row in done)])
+        assert self.model.uncalled(Time.at) == []
+
+    def _check_order(self, done: list[int], commands: Mapping[int, Command]) -> None:
+        """Commands of one student take effect in the order in which they were accepted."""
+        assert commands.keys() <= set(done)
+        for student in self.model.orgs:
+            own = [job for job in done if job in commands and commands[job].student == student]
+            assert own == sorted(own)
+
+    def _replay(self, row: Mapping[str, Any], command: Command) -> None:
+        # A draft that was booked anew meanwhile is another booking under its old number.
+        command.booking = self.bookings.get(command.number)
+        command.marked = {number: self.bookings.get(number) for number in command.marks}
+        code = row["problem"]["code"] if row["problem"] else "done"
+        expected = self.model.do(command, Time.at)
+        assert code == expected, (expected, command, row)
+        result = row["result"] or {}
+        for name, made in zip(("booking", "guestBooking"), command.made, strict=False):
+            self._learn(made, result[name]["id"], result[name]["sessionId"])
+        if command.joined:
+            command.joined.number = result["waitlistEntry"]["id"]
+        if command.redeemed:
+            told = result["redemption"]
+            command.redeemed.id = told["id"]
+            sold = (command.paid, sum(self.model.left(command.redeemed)))
+            assert (told["paid"], told["credits"]) == sold, (command, told)
+
+    def _learn(self, made: Booking, number: int, session: int) -> None:
+        """Learn the number of a booking, and of a session that was made for it."""
+        assert made.number in {None, number}, (made, number)
+        assert made.session.id in {0, session}
+        made.number, made.session.id = number, session
+        self.bookings[number] = made
+
+    def _promote(self, row: Mapping[str, Any]) -> None:
+        session = next(each for each in self.model.sessions if each.id == row["request"]["sessionId"])
+        promoted, skipped = self.model.promote(session, Time.at)
+        told = row["result"]
+        assert told == {"promoted": [w.number for w in promoted], "skipped": [w.number for w in skipped]}, row
+        for wait in promoted:
+            entry = self.studio.one("SELECT booking_id FROM waitlist_entries WHERE id = %(id)s", id=wait.number)
+            assert wait.booking
+            self._learn(wait.booking, entry["booking_id"], session.id)
+
+    def compare(self) -> None:
+        """Compare all that is there with the model; the audit finds nothing."""
+        compare(self.studio, self.model, self.bookings)

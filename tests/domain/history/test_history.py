@@ -1,0 +1,138 @@
+"""Random histories: students, purchases, commands, crashes and travels in time, beside a model that says what is right.
+
+After every step each outcome, balance, place, day, date and line is compared with the model, and the audit must find
+nothing. By default the same histories are played each time. HISTORY_EXAMPLES=300 plays as many others, HISTORY_STEPS=60
+longer ones; the steps of what fails are printed, and pytest's --hypothesis-seed repeats a run. HISTORY_SHRINK=1 looks
+for a shorter history that fails as well, which takes minutes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from tests.domain.history.drawing import Draw
+from tests.domain.history.faults import Time
+from tests.domain.history.history import TASKS, History
+from tests.domain.history.shop import PRODUCTS, open_shop
+from tests.timetable import Timetable
+
+# New York's clocks go forward on 2027-03-14 and back on 2027-11-07.
+STARTS = [
+    datetime(2027, 3, 12, 14, tzinfo=UTC),
+    datetime(2027, 11, 5, 3, tzinfo=UTC),
+    datetime(2027, 6, 1, 9, tzinfo=UTC),
+]
+WAITS = [timedelta(minutes=10), timedelta(minutes=20), timedelta(hours=3), timedelta(hours=26), timedelta(days=3)]
+# Chance is a number of each step, so that a step can be left out, and the others stay what they are.
+SEEDS = st.integers(0, 2**24 - 1)
+
+
+class Histories(RuleBasedStateMachine):
+    timetable: Timetable
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history = History(self.timetable)
+        self.model = self.history.model
+        self.steps: dict[Callable[[Random], None], int] = {
+            self._commands: 14,
+            self._broken_off: 3,
+            self._time: 4,
+            self._clock: 2,
+            self._purchase: 2,
+            self._payment: 1,
+        }
+
+    @initialize(seed=SEEDS)
+    def begin(self, seed: int) -> None:
+        random = Random(seed)
+        self.history.begin(random.choice(STARTS))
+        self._buy(random, *self.model.orgs, *self.model.orgs)
+        self._fill_calendar(random)
+
+    @rule(seed=SEEDS)
+    def something_happens(self, seed: int) -> None:
+        random = Random(seed)
+        (step,) = random.choices(list(self.steps), list(self.steps.values()))
+        step(random)
+        self._fill_calendar(random)
+
+    @invariant()
+    def all_is_as_the_model_says(self) -> None:
+        self.history.compare()
+
+    def _commands(self, random: Random) -> None:
+        self._ask(random, random.randint(2, 7))
+
+    def _broken_off(self, random: Random) -> None:
+        self._ask(random, random.randint(1, 5), random.choice(["killed", "cut off"]), random.choice([0, 0, 5, 20]))
+
+    def _ask(self, random: Random, number: int, fault: str = "", away: int = 0) -> None:
+        commands = [Draw(self.history, random).command() for _ in range(number)]
+        for command in commands:
+            note(f"{Time.at:%d %b %H:%M}: {command}")
+        note(f"{Time.at:%d %b %H:%M}: the worker does them, {fault or 'all at once'}, {away} minutes")
+        self.history.ask(commands, fault, timedelta(minutes=away))
+
+    def _time(self, random: Random) -> None:
+        self.history.pass_time(random.choice(WAITS))
+
+    def _clock(self, random: Random) -> None:
+        task = random.choice(sorted(TASKS))
+        note(f"{Time.at:%d %b %H:%M}: the clock strikes: {task}")
+        self.history.strike(task)
+
+    def _purchase(self, random: Random) -> None:
+        self._buy(random, random.choice(sorted(self.model.orgs)))
+
+    def _payment(self, random: Random) -> None:
+        """A purchase is refunded or disputed, or its dispute is settled."""
+        turning = [each for each in self.history.payments if each.standing != "REVOKED"]
+        if not turning:
+            return
+        package = random.choice(turning)
+        note(f"{Time.at:%d %b %H:%M}: the payment of {package} turns")
+        if package.standing == "SUSPENDED":
+            self.history.settle(package, won=random.random() < 1 / 2)
+        elif random.random() < 1 / 2:
+            self.history.refund(package)
+        else:
+            self.history.dispute(package)
+
+    def _buy(self, random: Random, *students: str) -> None:
+        sold = {org: [code for code, each in PRODUCTS.items() if each.org == org] for org in self.model.orgs.values()}
+        purchases = [(student, random.choice(sold[self.model.orgs[student]])) for student in students]
+        note(f"{Time.at:%d %b %H:%M}: {purchases}")
+        self.history.buy(*purchases)
+
+    def _fill_calendar(self, random: Random) -> None:
+        """See to it that there is something to book."""
+        draw = Draw(self.history, random)
+        for student, org in list(self.model.orgs.items())[:2]:
+            for _ in range(4 - len(draw.ahead(student))):
+                self.history.offer(**draw.offer(org))
+
+
+def test_every_history_is_as_the_model_says(timetable: Timetable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.clock.now", lambda: Time.at)
+    open_shop(timetable.studio)
+    examples = os.environ.get("HISTORY_EXAMPLES")
+    chosen = settings(
+        max_examples=int(examples or 20),
+        stateful_step_count=int(os.environ.get("HISTORY_STEPS", "25")),
+        deadline=None,
+        database=None,
+        derandomize=examples is None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink] if "HISTORY_SHRINK" in os.environ else [Phase.generate],
+        print_blob=True,
+    )
+    run_state_machine_as_test(type("Histories", (Histories,), {"timetable": timetable}), settings=chosen)
