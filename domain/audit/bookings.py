@@ -129,6 +129,7 @@ BOOKINGS = (
     Invariant(
         "outbox.booking",
         "a booking that was made was told of, and so was its end",
+        # A draft that a booking was changed into says so until it is booked anew, the event of the change for good.
         """SELECT 'booking ' || b.id AS what FROM bookings b
             WHERE b.session_id IS NOT NULL AND b.status <> 'DRAFT'
               AND (NOT EXISTS (SELECT FROM notifications n WHERE n.booking_id = b.id
@@ -140,6 +141,9 @@ BOOKINGS = (
               AND NOT EXISTS (SELECT FROM notifications n WHERE n.booking_id = b.id
                                  AND n.kind IN ('booking.cancelled', 'booking.forfeited', 'session.cancelled'))
               AND NOT EXISTS (SELECT FROM bookings later WHERE later.student_id = b.student_id
-                                 AND later.metadata -> 'changedFrom' IN (to_jsonb(b.id), to_jsonb(b.guest_of)))""",
+                                 AND later.metadata -> 'changedFrom' IN (to_jsonb(b.id), to_jsonb(b.guest_of)))
+              AND NOT EXISTS (SELECT FROM domain_events e
+                               WHERE e.student_id = b.student_id AND e.type = 'booking.changed'
+                                 AND e.data -> 'changedFrom' IN (to_jsonb(b.id), to_jsonb(b.guest_of)))""",
     ),
 )

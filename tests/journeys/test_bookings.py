@@ -173,7 +173,7 @@ def test_staff_give_a_place_away_and_make_an_exception(stack: Stack, staff: Patr
     assert (forbidden.status, forbidden.code) == (403, "forbidden")
     assert refused(closed) == ["cancellation_window_closed"]
     assert booking(excepted)["status"] == "CANCELLED"
-    assert staff.sees("members/gus/bookings")["items"][0]["metadata"]["staffReason"] == "the studio is flooded"
+    assert staff.sees("/api/members/gus/bookings")["items"][0]["metadata"]["staffReason"] == "the studio is flooded"
     assert "came back" in gus.gets_mail("cancelled, Ride")
     assert gus.left("CORE-10") == [10]
 

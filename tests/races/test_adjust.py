@@ -42,13 +42,14 @@ def join(timetable: Timetable, source: str, into: str) -> None:
 
 
 def left_behind(timetable: Timetable, name: str) -> set[str]:
-    """Return the tables in which something belongs to a student of that very name."""
+    """Return the tables in which something belongs to a student of that very name, commands that were done aside."""
     return {
         table.name
         for table in Base.metadata.sorted_tables
         if "student_id" in table.c
         and timetable.studio.rows(
-            f"SELECT 1 FROM {table.name} x JOIN students s ON s.id = x.student_id WHERE s.external_id = %(name)s",
+            f"SELECT 1 FROM {table.name} x JOIN students s ON s.id = x.student_id WHERE s.external_id = %(name)s"
+            + (" AND x.status = 'QUEUED'" if table.name == "jobs" else ""),
             name=name,
         )
     }

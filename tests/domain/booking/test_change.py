@@ -206,6 +206,23 @@ def test_inside_the_window_a_change_is_refused_or_forfeits_or_is_an_exception(
     assert status == ("CONFIRMED" if not terms else "FORFEITED" if "acceptForfeit" in terms else "CANCELLED")
 
 
+def test_another_seat_is_promised_to_nobody_who_waits_even_where_it_is_paid_anew(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
+    timetable.buy("ada")
+    session = timetable.session(soon(), capacity=1, seats=(1, 1))
+    first, second = timetable.seats(session)
+    booked = timetable.book("ada", session, seatId=first)
+    assert timetable.join("grace", session).code == "done"
+    now.tick(timedelta(days=2, hours=12))
+
+    changed = timetable.change("ada", booked.id, seatId=second, acceptForfeit=True)
+
+    assert changed.code == "done"
+    assert changed.booking["seatId"] == second
+    assert timetable.who(session) == ["ada"]
+
+
 def test_a_forfeit_that_leads_nowhere_forfeits_nothing(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
     package = timetable.buy("ada", "SINGLE-RIDE")
     booked = timetable.book("ada", timetable.session(soon()))

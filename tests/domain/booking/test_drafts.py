@@ -58,6 +58,20 @@ def test_a_draft_is_booked_and_given_up_again_and_again(timetable: Timetable) ->
     assert timetable.left(package) == [3]
 
 
+def test_a_change_into_a_draft_was_told_also_when_the_draft_is_booked_anew(timetable: Timetable) -> None:
+    timetable.buy("ada", "WELLNESS-3")
+    given = timetable.book("ada", private(timetable), org="thrive", paymentType="FREE", reason="a gift")
+    changed = timetable.change(
+        "ada", given.id, org="thrive", sessionId=private(timetable, 4), paymentType="CREDIT", confirmHigherTier=True
+    )
+    timetable.cancel("ada", changed.id, org="thrive")
+
+    again = timetable.book("ada", private(timetable, 5), org="thrive")
+
+    assert again.id == changed.id
+    assert timetable.studio.audit() == []
+
+
 def test_more_than_the_drafts_that_are_left_is_not_booked(timetable: Timetable) -> None:
     timetable.buy("ada", "WELLNESS-3")
     timetable.book("ada", private(timetable, minutes=120), org="thrive")

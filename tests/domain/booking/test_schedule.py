@@ -300,6 +300,20 @@ def test_a_draft_that_is_scheduled_and_given_up_in_one_batch_leaves_its_teacher_
     assert schedule(timetable, drafts[0], at(2, 10)).code == "done"
 
 
+def test_a_draft_that_was_spent_in_a_batch_is_none_any_more_in_it(timetable: Timetable) -> None:
+    _, drafts = lesson(timetable)
+    teacher(timetable)
+    session = timetable.session(soon(3), org="thrive", service="PRIVATE", minutes=120)
+    jobs = [
+        timetable.ask("booking.book", "ada", org="thrive", sessionId=session),
+        timetable.ask("booking.schedule", "ada", org="thrive", bookingId=drafts[1], startTime=at(2, 10).isoformat()),
+    ]
+
+    assert drain_batch(JOBS, timetable.engine) == 2
+
+    assert timetable.codes(jobs) == ["done", "booking_closed"]
+
+
 def test_a_teacher_who_came_free_in_a_batch_can_be_asked_in_it(timetable: Timetable) -> None:
     _, drafts = lesson(timetable)
     teacher(timetable)

@@ -48,7 +48,8 @@ def compare(studio: Studio, model: Model, bookings: dict[int, Booking]) -> None:
     assert {row["code"]: row["uses"] for row in studio.rows(COUPONS, codes=list(model.coupons))} == {
         c: used.count(c) for c in model.coupons
     }
-    assert studio.audit() == []
+    found = studio.audit()
+    assert found == [], found
 
 
 def _compare_packages(studio: Studio, packages: dict[int, Package], model: Model) -> None:

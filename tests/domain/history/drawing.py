@@ -13,16 +13,18 @@ from tests.domain.history.nouns import Booking, Command, Session
 from tests.domain.history.shop import COUPONS, PRODUCTS
 
 STUDENTS = {"book": 6, "cancel": 6, "join": 8, "change": 3, "schedule": 3, "leave": 1, "adjust": 1, "redeem": 1}
-STAFF = {"attend": 4, "move": 3, "call_off": 1}
+STAFF = {"attend": 4, "move": 2, "call_off": 2}
 HOURS = [2, 3, 20, 26, 27, 27, 28, 28, 29, 51, 51, 52, 70]
 T = TypeVar("T")
 
 
 class Draw:
-    """One command, drawn from what there is in a history."""
+    """Commands, drawn from what there is in a history."""
 
     def __init__(self, history: History, random: Random) -> None:
         self.history, self.model, self.random = history, history.model, random
+        # What somebody is about to leave.
+        self.left: Session | None = None
 
     def one(self, choices: Sequence[T]) -> T:
         return self.random.choice(choices)
@@ -31,12 +33,20 @@ class Draw:
         return self.random.randrange(often) == 0
 
     def command(self) -> Command:
-        if self.model.bookings and self.once_in(6):
+        if self.left and self.once_in(2):
+            return self.rush(self.left)
+        if self.model.bookings and self.once_in(4):
             (kind,) = self.random.choices(list(STAFF), list(STAFF.values()))
             return getattr(self, kind)()  # type: ignore[no-any-return]
         (kind,) = self.random.choices(list(STUDENTS), list(STUDENTS.values()))
         command = Command(kind, Time.at, self.one(sorted(self.model.orgs)))
         return getattr(self, kind)(command) or self.book(command)
+
+    def rush(self, session: Session) -> Command:
+        """Whoever is quick would have the place that came free."""
+        self.left = None
+        student = self.one([name for name, org in self.model.orgs.items() if org == session.org])
+        return self.wish(Command("book", Time.at, student, session))
 
     # What students ask for. None where there is nothing to ask for.
 
@@ -57,6 +67,7 @@ class Draw:
         first = [n for n in known if known[n] in crowded] or [n for n in known if n in standing]
         command.number = self.one(sorted(known) if self.once_in(8) or not first else first)
         command.booking = known[command.number]
+        self.left = command.booking.session
         command.forfeit, command.override = self.once_in(3), self.once_in(4)
         return command
 
@@ -73,8 +84,8 @@ class Draw:
         if not full and not self.once_in(10):
             return None
         command.session = self.one(full) if full and not self.once_in(8) else self.some_session(command.student)
-        if self.once_in(4):
-            command.until = Time.at + timedelta(hours=self.one([-1, 1, 5, 26]))
+        if self.once_in(2):
+            command.until = Time.at + timedelta(hours=self.one([-1, 1, 1, 5, 26]))
         return command
 
     def leave(self, command: Command) -> Command | None:
@@ -144,7 +155,7 @@ class Draw:
     def attend(self) -> Command:
         begun = [s for s in self.model.sessions if s.start <= Time.at and self.model.inside(s)]
         if not begun and not self.once_in(10):
-            return self.move()
+            return self.one([self.move, self.call_off])()
         command = Command("attend", Time.at, session=self.one(begun or self.model.sessions))
         inside = [b for b in self.model.inside(command.session) if b.number] if command.session else []
         named = [b for b in inside if not self.once_in(4)]

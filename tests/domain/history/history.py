@@ -51,7 +51,7 @@ TASKS = {
 
 @dataclass
 class History:
-    """Six students of two studios, and what happens to them; each history begins with nothing but a shop."""
+    """Eight students of two studios, and what happens to them; each history begins with nothing but a shop."""
 
     timetable: Timetable
     model: Model = field(default_factory=Model)
@@ -68,7 +68,9 @@ class History:
             connection.execute(text(EMPTY))
         Time.at, number = start, next(_numbers)
         self.model.begun, self.model.products, self.model.coupons = start, PRODUCTS, COUPONS
-        self.model.orgs = {f"{name}-{number}": org for name, org in zip("abcdef", ["lumen", "thrive"] * 3, strict=True)}
+        self.model.orgs = {
+            f"{name}-{number}": org for name, org in zip("abcdefgh", ["lumen", "thrive"] * 4, strict=True)
+        }
         for name, org in self.model.orgs.items():
             self.timetable.student(name, org)
         for org, tier, opens, closes in TEACHERS:

@@ -36,11 +36,13 @@ class Studio(Students):
             host.undo_until = None
             self.release(host, "CANCELLED", at)
             package = host.means.package
-            if package and host.means.payment == "ALL_ACCESS":
+            if package is None or package.standing == "REVOKED":
+                continue
+            if host.means.payment == "ALL_ACCESS":
                 self.gain_a_day(package, at)
-            if package and host.means.payment == "CREDIT" and self.has_ended(package, at):
+            if host.means.payment == "CREDIT" and self.has_ended(package, at):
                 package.until = end_of_days(at, TO_SPEND, package.product.org)
-            if package and not self.has_ended(package, at):
+            if not self.has_ended(package, at):
                 self.revive(package)
         for wait in self.line(session):
             wait.end("CLOSED", "session_cancelled")

@@ -93,6 +93,19 @@ def test_who_cannot_pay_is_skipped_and_told_and_stays_in_line(timetable: Timetab
     assert timetable.studio.audit() == []
 
 
+def test_whoever_asked_before_the_start_is_told_that_it_was_begun_too_late(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
+    session = full(timetable, "ada")
+    now.tick(timedelta(days=3, minutes=55))
+    job = timetable.ask("waitlist.join", "grace", sessionId=session)
+    now.tick(timedelta(minutes=10))
+
+    timetable.work()
+
+    assert timetable.outcome(job).code == "too_late"
+
+
 def test_a_student_who_was_skipped_is_told_once(timetable: Timetable) -> None:
     session = full(timetable, "ada", "bea")
     timetable.join("poor", session)
