@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from domain.errors import Refusal
+from domain.errors import Refusal, TooLate
 
 # A row of the jobs: id, organization_id, student_id, caller, kind, request, due_at, received_at.
 Job = Mapping[str, Any]
 Result = dict[str, Any]
 Answer = Result | Refusal
+
+# PRODUCT.md §4.2: whoever asked has given up by then.
+BEGUN_WITHIN = timedelta(minutes=15)
+
+
+def check_begun(due_at: datetime, *, at: datetime) -> None:
+    """Refuse a command that was not begun in time since it was due.
+
+    Raises:
+        TooLate: it was not.
+
+    """
+    if at - due_at > BEGUN_WITHIN:
+        raise TooLate(f"It was not begun within {BEGUN_WITHIN // timedelta(minutes=1)} minutes: send it again.")
 
 
 class Act(Protocol):

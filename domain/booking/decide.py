@@ -6,7 +6,7 @@ Commands are decided in the order in which they were accepted; each meets what t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from db.models import BookingStatus, PaymentType
@@ -19,12 +19,9 @@ from domain.booking.place import Party, take_places
 from domain.booking.release import moved_from, outcome, promoted_until, release, since
 from domain.booking.schedule import schedule
 from domain.booking.state import STAFF_REASON, UNDO_UNTIL, Session, Standing, World
-from domain.errors import InvalidCommand, Refusal, TooLate
-from domain.family import Answer, Result
+from domain.errors import InvalidCommand, Refusal
+from domain.family import Answer, Result, check_begun
 from domain.waitlist.line import join, leave, leave_for
-
-# PRODUCT.md §4.2: whoever asked has given up by then.
-BEGUN_WITHIN = timedelta(minutes=15)
 
 
 def decide(commands: Sequence[Command], world: World, *, at: datetime) -> tuple[dict[int, Answer], Outgoing]:
@@ -40,8 +37,7 @@ def decide(commands: Sequence[Command], world: World, *, at: datetime) -> tuple[
 
 
 def _answer(command: Command, desk: Desk) -> Result:
-    if desk.at - command.due_at > BEGUN_WITHIN:
-        raise TooLate(f"It was not begun within {BEGUN_WITHIN // timedelta(minutes=1)} minutes: send it again.")
+    check_begun(command.due_at, at=desk.at)
     return DECISIONS[type(command)](command, desk)
 
 

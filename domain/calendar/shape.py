@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from domain.booking.shape import written
 from domain.calendar import calendar
 from domain.calendar.calendar import CalendarRow, CalendarSeat
 
@@ -27,8 +27,8 @@ def _shown(row: CalendarRow) -> dict[str, Any]:
         "groupClassName": row.group_class_name,
         "isWorkshop": row.is_workshop,
         "serviceType": row.service_type.value,
-        "startAt": _written(row.start_at),
-        "endAt": _written(row.end_at),
+        "startAt": written(row.start_at),
+        "endAt": written(row.end_at),
         "capacityMax": row.capacity,
         "spotsAvailable": row.spots_available,
         "teacherId": row.teacher_id,
@@ -44,7 +44,3 @@ def _shown(row: CalendarRow) -> dict[str, Any]:
 
 def _seat(seat: CalendarSeat) -> dict[str, Any]:
     return {"seatId": seat.id, "label": seat.label, "creditCost": seat.credit_cost, "taken": seat.taken}
-
-
-def _written(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

@@ -12,7 +12,6 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db.models import Coupon
-from domain.booking.decide import BEGUN_WITHIN
 from domain.desk import coupon as coupons
 from domain.desk import coupon_use, member
 from domain.desk.pricing import price
@@ -20,8 +19,8 @@ from domain.desk.redeem_command import REDEEM, Redeem, read
 from domain.desk.redemption_view import one
 from domain.desk.sale import Handover, hand_over
 from domain.desk.shape import shown
-from domain.errors import CouponInvalid, InvalidField, NotFound, Refusal, TooLate
-from domain.family import Answer, Family, Job, Result
+from domain.errors import CouponInvalid, InvalidField, NotFound, Refusal
+from domain.family import Answer, Family, Job, Result, check_begun
 from domain.money import written
 from domain.purchase.products import CatalogProduct, package_on_sale
 
@@ -37,8 +36,7 @@ def redeem(session: Session, command: Redeem, *, at: datetime) -> Result:
         CouponExhausted: the coupon has no use left.
 
     """
-    if at - command.due_at > BEGUN_WITHIN:
-        raise TooLate(f"It was not begun within {BEGUN_WITHIN.seconds // 60} minutes: send it again.")
+    check_begun(command.due_at, at=at)
     holder = member.held(session, command, at=at)
     coupon = _coupon(session, command, at=at)
     product = _product(session, command, coupon)

@@ -7,9 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from domain.booking.decide import BEGUN_WITHIN
-from domain.errors import Refusal, TooLate
-from domain.family import Answer, Family, Job, Result
+from domain.errors import Refusal
+from domain.family import Answer, Family, Job, Result, check_begun
 from domain.studio.attendance import attend
 from domain.studio.call_off import call_off
 from domain.studio.command import KINDS, Attend, CallOff, Move, SessionCommand, read
@@ -28,11 +27,10 @@ def act(session: Session, command: SessionCommand, *, at: datetime) -> Answer:
         Overtaken: too many came in between; nothing was done, and it is to be tried again.
 
     """
-    if at - command.due_at > BEGUN_WITHIN:
-        return TooLate("It was not begun in time: send it again.")
     doing = DOINGS[type(command)]
     for _ in range(ROUNDS):
         try:
+            check_begun(command.due_at, at=at)
             # Whatever was locked and written in it is given back with it.
             with session.begin_nested():
                 return doing(session, command, at=at)

@@ -107,8 +107,8 @@ def _check(old: Session, new: Session, command: Move, at: datetime) -> None:
         if command.accepted_at < old.start_at:
             raise TooLate("The session began before the command did.")
         raise SessionStarted(f"{old.name} has begun: it stays where it is.")
-    if not at < new.start_at <= at + FURTHEST:
-        raise InvalidField("startAt", f"Name a time that is still ahead, by {FURTHEST.days} days at most.")
+    if not at < new.start_at <= old.start_at + FURTHEST:
+        raise InvalidField("startAt", f"Name a time that is still ahead, and later by {FURTHEST.days} days at most.")
 
 
 def _keep(

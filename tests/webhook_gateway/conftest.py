@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from werkzeug.test import TestResponse
 
 import config
 from cli.token import mint
+from tests.served import environment
 from tests.webhook_gateway.world import World
 from webhook_gateway.app import create_app
 from webhook_gateway.gateway import KEY
+from worker import runtime
 
 SECRET = "a secret of the tests, long enough for HS256"
 
@@ -92,3 +95,13 @@ def browser(client: FlaskClient) -> Browser:
 @pytest.fixture
 def world(engine: Engine) -> World:
     return World(engine)
+
+
+@pytest.fixture
+def of_a_worker(database_url: str, broker_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have this process do the work that it stores."""
+    for name, value in environment(database_url, broker_url, home).items():
+        monkeypatch.setenv(name, value)
+    runtime.settings.cache_clear()
+    yield
+    runtime.settings.cache_clear()

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
 from tests.domain.booking.test_book import soon
-from tests.served import environment
 from tests.stack import wait_for
 from tests.timetable import Timetable
 from tests.webhook_gateway.conftest import Browser
 from webhook_gateway.schema.base import Output
 from webhook_gateway.schema.booking import Booked, Booking, Cancelled
-from worker import runtime
 from worker.inbox import drain_batch
 from worker.job_inbox import JOBS
 
+pytestmark = pytest.mark.usefixtures("of_a_worker")
+
 WAIT = {"Prefer": "wait=30"}
 STAFF: dict[str, Any] = {"role": "staff", "sub": "desk"}
-
-
-@pytest.fixture(autouse=True)
-def of_a_worker(database_url: str, broker_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have this process do the work that it stores."""
-    for name, value in environment(database_url, broker_url, home).items():
-        monkeypatch.setenv(name, value)
-    runtime.settings.cache_clear()
-    yield
-    runtime.settings.cache_clear()
 
 
 def performed(browser: Browser, timetable: Timetable, *args: Any, **options: Any) -> TestResponse:

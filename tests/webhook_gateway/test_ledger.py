@@ -13,9 +13,10 @@ from tests.domain.booking.test_book import soon
 from tests.timetable import Timetable
 from tests.webhook_gateway.conftest import Browser
 from tests.webhook_gateway.test_booked import fits, performed
-from tests.webhook_gateway.test_booked import of_a_worker as of_a_worker  # noqa: PLC0414 - a fixture
 from tests.webhook_gateway.world import World
 from webhook_gateway.schema.ledger import Adjusted
+
+pytestmark = pytest.mark.usefixtures("of_a_worker")
 
 MINE = "/api/students/me/ledger"
 ADMIN: dict[str, Any] = {"role": "admin", "sub": "desk"}

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.domain.booking.test_book import soon
-from tests.served import environment
 from tests.timetable import Timetable
 from tests.webhook_gateway.conftest import Browser
-from worker import runtime
+
+pytestmark = pytest.mark.usefixtures("of_a_worker")
 
 STAFF: dict[str, Any] = {"role": "staff", "sub": "desk"}
-
-
-@pytest.fixture(autouse=True)
-def of_a_worker(database_url: str, broker_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have this process do the work that it stores."""
-    for name, value in environment(database_url, broker_url, home).items():
-        monkeypatch.setenv(name, value)
-    runtime.settings.cache_clear()
-    yield
-    runtime.settings.cache_clear()
 
 
 def items(browser: Browser, path: str, **claims: Any) -> list[dict[str, Any]]:

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
 from tests.domain.booking.test_book import soon
-from tests.served import environment
 from tests.timetable import Timetable
 from tests.webhook_gateway.conftest import Browser
 from tests.webhook_gateway.test_booked import fits, performed
 from tests.webhook_gateway.test_sessions import ADMIN, PLATFORM, SESSIONS, STAFF, problem
 from tests.webhook_gateway.world import World
 from webhook_gateway.schema.booking import Booking
-from worker import runtime
+
+pytestmark = pytest.mark.usefixtures("of_a_worker")
 
 PATCH: dict[str, Any] = {"method": "PATCH"}
 MARKED = [{"bookingId": 1, "status": "ATTENDED"}]
-
-
-@pytest.fixture(autouse=True)
-def of_a_worker(database_url: str, broker_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have this process do the work that it stores."""
-    for name, value in environment(database_url, broker_url, home).items():
-        monkeypatch.setenv(name, value)
-    runtime.settings.cache_clear()
-    yield
-    runtime.settings.cache_clear()
 
 
 def as_shown(browser: Browser, session: int) -> dict[str, Any]:
