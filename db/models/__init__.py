@@ -4,7 +4,18 @@ from db.models.base import Base, DeliveryStatus
 from db.models.booking import ACTIVE, AllAccessDailyUsage, Booking, BookingStatus, BookingType, PaymentType
 from db.models.class_session import ClassSession, GroupClass, Seat, SessionStatus
 from db.models.coupon import UNLIMITED, Coupon, CouponProduct, CouponType, CouponUse, CouponUseStatus, DiscountType
+from db.models.course import CourseCohort, CourseCohortSession, CourseProgram, CourseStep, CourseStepOption
+from db.models.enrollment import (
+    ENROLLED,
+    OPEN_STEPS,
+    EnrollmentStatus,
+    ReviewReason,
+    StepStatus,
+    StudentCourseEnrollment,
+    StudentCourseStepProgress,
+)
 from db.models.inbox import EventStatus, Job, JobStatus, StripeEvent
+from db.models.legacy import LegacyRecord
 from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentStatus
 from db.models.organization import Organization
 from db.models.outbox import DomainEvent, Notification
@@ -26,6 +37,8 @@ from db.models.waitlist import WaitlistEntry, WaitlistStatus
 __all__ = [
     "ACTIVE",
     "CREDIT_UNITS",
+    "ENROLLED",
+    "OPEN_STEPS",
     "UNLIMITED",
     "AllAccessDailyUsage",
     "Base",
@@ -38,15 +51,22 @@ __all__ = [
     "CouponType",
     "CouponUse",
     "CouponUseStatus",
+    "CourseCohort",
+    "CourseCohortSession",
+    "CourseProgram",
+    "CourseStep",
+    "CourseStepOption",
     "DeliveryStatus",
     "DiscountType",
     "DisputeStatus",
     "DomainEvent",
     "Drain",
+    "EnrollmentStatus",
     "EventStatus",
     "GroupClass",
     "Job",
     "JobStatus",
+    "LegacyRecord",
     "Notification",
     "Order",
     "OrderStatus",
@@ -60,13 +80,17 @@ __all__ = [
     "Product",
     "ProductType",
     "RedemptionType",
+    "ReviewReason",
     "Seat",
     "ServiceType",
     "SessionStatus",
+    "StepStatus",
     "StripeCustomer",
     "StripeEvent",
     "StripePrice",
     "Student",
+    "StudentCourseEnrollment",
+    "StudentCourseStepProgress",
     "StudentPackage",
     "StudentPackageAllowance",
     "Teacher",

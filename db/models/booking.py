@@ -60,6 +60,7 @@ class Booking(Base):
     active bookings than places, whoever writes them. Unique (session, seat): one person on a seat.
     Unique (session, student) without guests: one booking of a student. Excluded: two sessions of one
     student at the same time. Unique (package) of what a friend pass paid: a friend comes along once.
+    Unique (package, course step) of what stands or was taken part in: one per step and enrollment.
     A guest is a booking of its own that hangs on its host's, unique `guest_of`.
     """
 
@@ -114,6 +115,14 @@ class Booking(Base):
             "end_at",
             postgresql_where=text(f"{TAKES_PLACE} AND guest_of IS NULL"),
         ),
+        same_owner("course_steps", "course_step_id"),
+        Index(
+            "uq_bookings_step",
+            "student_package_id",
+            "course_step_id",
+            unique=True,
+            postgresql_where=text("course_step_id IS NOT NULL AND status IN ('CONFIRMED', 'COMPLETED')"),
+        ),
         never_at_once("ex_bookings_student", "student_id", where=f"{TAKES_PLACE} AND guest_of IS NULL"),
         CheckConstraint(
             "CASE status WHEN 'DRAFT' THEN start_at IS NULL AND end_at IS NULL WHEN 'CANCELLED' THEN TRUE"
@@ -126,6 +135,8 @@ class Booking(Base):
         CheckConstraint("place BETWEEN 1 AND session_capacity", name="place_within_capacity"),
         CheckConstraint("(guest_of IS NULL) = (guest_name IS NULL)", name="guest_has_name"),
         CheckConstraint("start_at < end_at", name="ends_after_start"),
+        CheckConstraint("(booking_type = 'COURSE_STEP') = (course_step_id IS NOT NULL)", name="step_has_type"),
+        CheckConstraint("(payment_type = 'COURSE') = (course_step_id IS NOT NULL)", name="step_is_paid_by_course"),
         positive("minutes"),
     )
 
@@ -141,6 +152,7 @@ class Booking(Base):
     guest_email: Mapped[str | None]
     order_id: Mapped[int | None] = reference("orders", nullable=True)
     student_package_id: Mapped[int | None] = reference("student_packages", nullable=True)
+    course_step_id: Mapped[int | None]
     allowance_id: Mapped[int | None] = reference("student_package_allowances", nullable=True)
     status: Mapped[BookingStatus] = mapped_column(choice(BookingStatus, "status_known"))
     booking_type: Mapped[BookingType] = mapped_column(choice(BookingType, "booking_type_known"))

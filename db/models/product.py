@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ARRAY, CheckConstraint, PrimaryKeyConstraint, SmallInteger, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from db.models.base import Base, choice, identity, not_negative, positive, reference
+from db.models.base import Base, choice, identity, not_negative, owned, positive, reference
 
 
 class ProductType(StrEnum):
@@ -50,6 +50,7 @@ class Product(Base):
     __table_args__ = (
         UniqueConstraint("organization_id", "code"),
         UniqueConstraint("organization_id", "stripe_product_id"),
+        owned(),
         not_negative("price"),
         positive("validity_days"),
         positive("all_access_days"),
