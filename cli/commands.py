@@ -25,6 +25,7 @@ app.add_typer(deferred("cli.stripe", "stripe", tells="Stripe, from the outside."
 app.add_typer(deferred("cli.inbox", "events", tells="The inbox of Stripe's events."), name="events")
 app.add_typer(deferred("cli.inbox", "jobs", tells="The inbox of commands."), name="jobs")
 app.add_typer(deferred("cli.student", "student", tells="One student's data."), name="student")
+app.add_typer(deferred("cli.legacy", "legacy", tells="What older systems have on record."), name="import")
 app.add_typer(deferred("cli.task", "task", tells="What the clock does."), name="task")
 app.add_typer(deferred("cli.bench.commands", "bench", tells="How fast it is, and beside what."), name="bench")
 

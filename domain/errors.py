@@ -33,6 +33,11 @@ DomainError              the rules say no; trying again cannot help
     AlreadyWaiting         already_waiting
     WaitlistClosed         waitlist_closed
     BookingClosed          booking_closed
+    StepAlreadyBooked      step_already_booked
+    StepNotBooked          step_not_booked
+    InvalidOption          invalid_option
+    CohortFull             cohort_full
+    AlreadyEnrolled        already_enrolled
     StudentMerged          student_merged
     CouponInvalid          coupon_invalid
     CouponExhausted        coupon_exhausted
@@ -43,6 +48,9 @@ NotReady                 a fact we depend on has not arrived; wait for it
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class DomainError(Exception):
@@ -86,7 +94,13 @@ class InvalidCatalog(DomainError):
 
 
 class Refusal(DomainError):
-    """A command cannot be done. The message is the answer to its caller, and says what to do instead."""
+    """A command cannot be done. The message is the answer to its caller, and says what to do instead.
+
+    `field` is the way to what it is about, where it is about one; `more` is what a program is told besides.
+    """
+
+    field: str | None = None
+    more: Mapping[str, Any] | None = None
 
 
 class TooLate(Refusal):
@@ -109,6 +123,8 @@ class InvalidCommand(Refusal):
 
 class InvalidField(InvalidCommand):
     """One field says something impossible; `field` is the way to it, as in `seats.0.label`."""
+
+    field: str
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -164,9 +180,43 @@ class TeacherUnavailable(Refusal):
 
 
 class EnrollmentRequired(Refusal):
-    """The session belongs to a course that the student is not enrolled in."""
+    """The session belongs to courses that the student is not enrolled in; `courses` are the codes of those on sale."""
 
     code = "enrollment_required"
+
+    def __init__(self, message: str, courses: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.more = {"courses": list(courses)} if courses else None
+
+
+class StepAlreadyBooked(Refusal):
+    """The step is booked, or done with."""
+
+    code = "step_already_booked"
+
+
+class StepNotBooked(Refusal):
+    """The step has no booking that could be changed or cancelled, or none that was missed."""
+
+    code = "step_not_booked"
+
+
+class InvalidOption(Refusal):
+    """The option is not one of the step's for this student, or the session not one of the option's."""
+
+    code = "invalid_option"
+
+
+class CohortFull(Refusal):
+    """Every place of the cohort is taken."""
+
+    code = "cohort_full"
+
+
+class AlreadyEnrolled(Refusal):
+    """The student is enrolled in the same already."""
+
+    code = "already_enrolled"
 
 
 class InsufficientCredits(Refusal):

@@ -91,7 +91,7 @@ def operation(spec: dict[str, Any], request: Request) -> dict[str, Any]:
     return next((dict(each) for each in methods if each), {})
 
 
-@pytest.mark.parametrize("guide", ["admin.md", "booking.md", "commands.md"])
+@pytest.mark.parametrize("guide", ["admin.md", "booking.md", "commands.md", "courses.md"])
 def test_every_request_has_an_address_a_method_and_a_body_that_are_served(spec: dict[str, Any], guide: str) -> None:
     kinds, asked = dict(inputs()), list(requests((DOCS / guide).read_text()))
 

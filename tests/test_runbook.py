@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from domain.errors import DomainError, InvalidCatalog, NotReady, Refusal
 from domain.inbox import job_retry
+from domain.legacy.fault import ImportRefused
 from tests.test_house import ROOT, called, sources, statements
 from tests.webhook_gateway.conftest import app as app  # noqa: PLC0414 - fixtures
 from tests.webhook_gateway.conftest import client as client  # noqa: PLC0414
@@ -33,9 +34,11 @@ def verdicts() -> Iterator[str]:
 
 
 def refusals() -> Iterator[str]:
-    """Yield the codes of the errors that the rules raise; a catalog's faults are told to who applies it."""
+    """Yield the codes of the errors that the rules raise; a file's faults are told to who applies or imports it."""
     for family in (DomainError, NotReady):
-        yield from (kind.code for kind in family.__subclasses__() if kind not in {InvalidCatalog, Refusal})
+        yield from (
+            kind.code for kind in family.__subclasses__() if kind not in {InvalidCatalog, ImportRefused, Refusal}
+        )
 
 
 def in_statements() -> Iterator[str]:

@@ -18,12 +18,18 @@ from webhook_gateway.job_listener import JobListener
 from webhook_gateway.job_store import JobStore
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.path import IdConverter
+from webhook_gateway.routes.admin_cohorts import admin_cohorts
+from webhook_gateway.routes.admin_course_steps import admin_course_steps
+from webhook_gateway.routes.admin_courses import admin_courses
 from webhook_gateway.routes.bookings import bookings
 from webhook_gateway.routes.calendar import sessions as calendar
 from webhook_gateway.routes.classes import classes
 from webhook_gateway.routes.compatible import compatible
 from webhook_gateway.routes.coupons import coupon_codes, coupons
+from webhook_gateway.routes.course_packages import course_packages
+from webhook_gateway.routes.courses import courses
 from webhook_gateway.routes.docs import docs
+from webhook_gateway.routes.enrollments import enrollments
 from webhook_gateway.routes.events import events
 from webhook_gateway.routes.jobs import admin_jobs, jobs
 from webhook_gateway.routes.ledger import adjustments, member_ledger, my_ledger
@@ -33,6 +39,7 @@ from webhook_gateway.routes.merge import merging
 from webhook_gateway.routes.ops import ops
 from webhook_gateway.routes.packages import admin_packages, packages
 from webhook_gateway.routes.redemptions import member_redemptions, own_redeeming, redeeming, redemptions
+from webhook_gateway.routes.reports import reports
 from webhook_gateway.routes.session_commands import session_commands
 from webhook_gateway.routes.sessions import sessions
 from webhook_gateway.routes.teachers import teachers
@@ -76,7 +83,9 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
         coupon_codes,
         compatible,
         calendar,
+        courses,
         me,
+        course_packages,
         bookings,
         jobs,
         events,
@@ -85,11 +94,16 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
         classes,
         sessions,
         session_commands,
+        admin_courses,
+        admin_course_steps,
+        admin_cohorts,
         waitlist,
         my_ledger,
         member_ledger,
         adjustments,
         merging,
+        enrollments,
+        reports,
         docs,
     ):
         _register(app, blueprint)

@@ -10,13 +10,14 @@ from flask import Response
 
 from domain.booking.command import ADJUST, BOOK, JOIN
 from domain.desk.redeem_command import REDEEM
+from domain.enrollment.step_command import BOOK_STEP, BOOK_STEPS
 from webhook_gateway.job_store import Outcome
 from webhook_gateway.problem import CATALOGUE, MEDIA_TYPE, FieldError, Problem, link, members
 
 UNKNOWN = "internal_error"
 FAULT = "The command failed by a fault of ours; nothing was done. Tell us the instance of this problem."
 # Commands that make something.
-CREATES = {BOOK, JOIN, REDEEM, ADJUST}
+CREATES = {BOOK, BOOK_STEP, BOOK_STEPS, JOIN, REDEEM, ADJUST}
 
 
 def response(job_id: int, kind: str, outcome: Outcome) -> Response:
@@ -43,4 +44,4 @@ def _problem(said: Mapping[str, Any]) -> Problem:
         return Problem(UNKNOWN, FAULT)
     detail = said.get("detail") or FAULT
     errors = [FieldError.at(said["field"], detail)] if said.get("field") else []
-    return Problem(said["code"], detail, errors=errors)
+    return Problem(said["code"], detail, errors=errors, more=said.get("more"))

@@ -46,13 +46,14 @@ class Subject(StrEnum):
 
     BOOKING = "bookings"
     PACKAGE = "student_packages"
+    ENROLLMENT = "student_course_enrollments"
     SESSION = "class_sessions"
     ORGANIZATION = "organizations"
 
     @property
     def insert(self) -> str:
         """The statement that stores a job about it."""
-        if self in {Subject.BOOKING, Subject.PACKAGE}:
+        if self in {Subject.BOOKING, Subject.PACKAGE, Subject.ENROLLMENT}:
             tables = OF_STUDENT.format(table=self.value)
             return INSERT.format(
                 organization_id="subject.organization_id", student_id="subject.student_id", tables=tables

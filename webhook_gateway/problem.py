@@ -64,6 +64,11 @@ CATALOGUE: Mapping[str, Kind] = {
     "cancellation_window_closed": Kind(HTTPStatus.CONFLICT, "Too late for a cancellation that gives something back"),
     "student_merged": Kind(HTTPStatus.CONFLICT, "The student was merged into another one"),
     "booking_closed": Kind(HTTPStatus.CONFLICT, "The booking was cancelled, or is over"),
+    "step_already_booked": Kind(HTTPStatus.CONFLICT, "The step is booked, or done with"),
+    "step_not_booked": Kind(HTTPStatus.CONFLICT, "The step has no booking for this"),
+    "invalid_option": Kind(HTTPStatus.CONFLICT, "The session or option does not serve the step"),
+    "cohort_full": Kind(HTTPStatus.CONFLICT, "Every place of the cohort is taken"),
+    "already_enrolled": Kind(HTTPStatus.CONFLICT, "The student is enrolled in it already"),
     "session_not_full": Kind(HTTPStatus.CONFLICT, "There is a free place"),
     "already_waiting": Kind(HTTPStatus.CONFLICT, "In line already"),
     "waitlist_closed": Kind(HTTPStatus.CONFLICT, "The waitlist books nobody any more"),
@@ -100,10 +105,16 @@ class FieldError:
 
 
 class Problem(Exception):
-    """An answer that is a problem; `detail` says what to do about this occurrence."""
+    """An answer that is a problem; `detail` says what to do about this occurrence, `more` what programs read."""
 
     def __init__(
-        self, code: str, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code
@@ -111,6 +122,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.more = more or {}
 
 
 def members(problem: Problem, request_id: str) -> dict[str, Any]:
@@ -126,7 +138,7 @@ def members(problem: Problem, request_id: str) -> dict[str, Any]:
     }
     if problem.errors:
         said["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in problem.errors]
-    return said
+    return said | {name: value for name, value in problem.more.items() if name not in said}
 
 
 def link(problem: Problem) -> str:

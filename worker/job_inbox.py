@@ -12,7 +12,7 @@ from db.models import Job, JobStatus
 from db.transaction import Rows, fetch
 from domain.booking.act import BOOKING
 from domain.desk.redemption import REDEMPTION
-from domain.errors import InvalidField, Refusal
+from domain.errors import Refusal
 from domain.family import Answer, Family
 from domain.inbox.verdict import Answered, Parked, Refused, Verdict
 from domain.student import settled
@@ -64,14 +64,17 @@ def _settled(session: Session, rows: Rows) -> Rows:
 def _verdict(answer: Answer) -> Verdict:
     if not isinstance(answer, Refusal):
         return Answered(result=answer)
-    return Refused(answer.code, str(answer), field=answer.field if isinstance(answer, InvalidField) else None)
+    return Refused(answer.code, str(answer), field=answer.field, more=answer.more)
 
 
 def _problem(verdict: Verdict) -> dict[str, Any]:
     """Return what a command ended in, as its caller is told."""
     detail = FAULT if isinstance(verdict, Parked) else verdict.reason
-    about = {"field": verdict.field} if isinstance(verdict, Refused) and verdict.field else {}
-    return {"code": verdict.code, "detail": detail} | about
+    said = {"code": verdict.code, "detail": detail}
+    if not isinstance(verdict, Refused):
+        return said
+    about = {"field": verdict.field, "more": verdict.more}
+    return said | {name: value for name, value in about.items() if value}
 
 
 def mark(row: Mapping[str, Any], _organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:

@@ -175,6 +175,7 @@ def _common(obj: Json) -> dict[str, Any]:
         "price_id": _text(metadata or {}, "price_id"),
         "product_id": _text(metadata or {}, "product_id"),
         "course": (_text(metadata or {}, "course_program_id") or "unnamed") if course else None,
+        "cohort": _text(metadata or {}, "cohort_id"),
     }
 
 

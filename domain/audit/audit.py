@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.transaction import fetch
 from domain.audit.bookings import BOOKINGS
+from domain.audit.courses import COURSES
 from domain.audit.desk import DESK
 from domain.audit.invariant import Invariant
 from domain.audit.ledger import LEDGER
@@ -43,7 +44,7 @@ FACTS = Invariant("payment.follows_facts", "a payment and its order are what the
 
 def rules() -> Sequence[Invariant]:
     """Return all that is checked."""
-    return (*MONEY, *LEDGER, *BOOKINGS, *WAITLISTS, *DESK, FACTS)
+    return (*MONEY, *LEDGER, *BOOKINGS, *WAITLISTS, *COURSES, *DESK, FACTS)
 
 
 def check(session: Session, invariant: Invariant, *, at: datetime) -> list[Violation]:

@@ -6,6 +6,7 @@ from domain.audit.invariant import Invariant
 
 # Whoever has a place, and whoever gave one up and lost what paid for it.
 CONSUMES = "b.status IN ('CONFIRMED', 'COMPLETED', 'NO_SHOW', 'FORFEITED')"
+BY_CREDITS = "b.payment_type IN ('CREDIT', 'COURSE')"
 
 BOOKINGS = (
     Invariant(
@@ -76,15 +77,17 @@ BOOKINGS = (
     ),
     Invariant(
         "ledger.pays_bookings",
-        "the ledger spends on a booking what the booking says, on its own allowance; nothing once it was given back",
+        "the ledger spends on a booking what the booking says, on its own allowance; nothing once it was given"
+        " back, nor once its missed step was opened again",
         f"""SELECT 'booking ' || b.id AS what FROM bookings b
               LEFT JOIN (SELECT booking_id, allowance_id, sum(credits) AS spent FROM package_uses
                           WHERE booking_id IS NOT NULL AND kind IN ('SPEND', 'RETURN')
                           GROUP BY booking_id, allowance_id) u ON u.booking_id = b.id
              WHERE coalesce(u.spent, 0) <>
-                   CASE WHEN {CONSUMES} AND b.payment_type = 'CREDIT' THEN b.credits_used ELSE 0 END
+                   CASE WHEN {CONSUMES} AND {BY_CREDITS} AND NOT b.metadata ? 'reopenedAt' THEN b.credits_used
+                        ELSE 0 END
                 OR (u.spent <> 0 AND u.allowance_id IS DISTINCT FROM b.allowance_id)
-                OR ({CONSUMES} AND b.payment_type = 'CREDIT' AND b.credits_used = 0)""",  # noqa: S608 - our own text
+                OR ({CONSUMES} AND {BY_CREDITS} AND b.credits_used = 0)""",  # noqa: S608 - our own text
     ),
     Invariant(
         "booking.own_package",
@@ -99,7 +102,7 @@ BOOKINGS = (
         "booking.within_validity",
         "a package pays for sessions that start while it is valid; a pass also for one that the studio moved out of it",
         """SELECT 'booking ' || b.id AS what FROM bookings b JOIN student_packages k ON k.id = b.student_package_id
-            WHERE b.place IS NOT NULL AND b.payment_type IN ('CREDIT', 'ALL_ACCESS')
+            WHERE b.place IS NOT NULL AND b.payment_type IN ('CREDIT', 'COURSE', 'ALL_ACCESS')
               AND CASE b.payment_type
                     WHEN 'ALL_ACCESS' THEN NOT b.metadata ? 'movedFrom'
                      AND (b.start_at < k.all_access_starts_at OR b.start_at >= k.all_access_expires_at)

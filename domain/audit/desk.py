@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from domain.audit.invariant import Invariant
+from domain.legacy.kinds import ACTOR, TABLES
+
+# Of each kind of what was taken over, whether its row is there and its organization's.
+STANDS = " ".join(
+    f"WHEN '{kind}' THEN EXISTS (SELECT FROM {table} x WHERE x.id = l.row_id AND x.organization_id = l.organization_id)"
+    for kind, table in TABLES.items()
+)
 
 DESK = (
     Invariant(
@@ -54,5 +61,15 @@ DESK = (
                OR bool_or(CASE k.redemption_type WHEN 'COUPON_PACKAGE' THEN false
                                                  WHEN 'COUPON_DISCOUNT' THEN o.paid > o.list_price
                                                  ELSE o.paid <> o.list_price END)""",
+    ),
+    Invariant(
+        "desk.taken_over",
+        "what was taken over from an older system is there, and what the import handed over is known to come from it",
+        f"""SELECT 'legacy record ' || l.id AS what FROM legacy_records l WHERE NOT CASE l.kind {STANDS} ELSE false END
+            UNION ALL
+            SELECT 'package ' || k.id FROM student_packages k
+             WHERE k.redeemed_by = '{ACTOR}'
+               AND NOT EXISTS (SELECT FROM legacy_records l WHERE l.organization_id = k.organization_id
+                                  AND l.kind = 'order' AND l.row_id = k.order_id)""",  # noqa: S608 - our own text
     ),
 )

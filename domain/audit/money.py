@@ -83,9 +83,11 @@ MONEY = (
     ),
     Invariant(
         "outbox.receipt",
-        "every order that granted something has its receipt",
+        "every order that granted something has its receipt; nobody gets one for what an older system sold",
         """SELECT 'order ' || o.id AS what FROM orders o
             WHERE EXISTS (SELECT 1 FROM student_packages k WHERE k.order_id = o.id)
+              AND NOT EXISTS (SELECT 1 FROM legacy_records l WHERE l.organization_id = o.organization_id
+                                 AND l.kind = 'order' AND l.row_id = o.id)
               AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.order_id = o.id AND n.kind = 'purchase.receipt')""",
     ),
     Invariant(

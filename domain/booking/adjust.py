@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from db.models import BookingStatus
+from db.models import BookingStatus, ServiceType
 from domain.booking.command import Adjust
 from domain.booking.desk import Desk
 from domain.booking.release import OPEN
@@ -26,7 +26,7 @@ def adjust(command: Adjust, desk: Desk) -> Result:
 
     Raises:
         NotFound: the package is not there, or another student's.
-        InvalidField: the line is not the package's, or would hold more than any may.
+        InvalidField: the line is not the package's, is of a course, or would hold more than any may.
         PackageRevoked: its payment went back, and nothing of it is left to be mended.
         PackageExpired: drafts would come back to a package that has ended.
         InsufficientCredits: more would be taken than is left.
@@ -57,6 +57,8 @@ def _line(command: Adjust, desk: Desk) -> tuple[Package, Line]:
         known = " or ".join(str(each.id) for each in package.lines)
         advice = f"its allowanceId is {known}" if known else "it has none"
         raise InvalidField("allowance_id", f"Name a line of {package.name}: {advice}.")
+    if line.service is ServiceType.COURSE:
+        raise InvalidField("allowance_id", "Its credits are steps of a course: open a missed step again instead.")
     return package, line
 
 

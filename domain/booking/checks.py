@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from db.models import ServiceType
-from domain.booking.command import Cancel, Change, Order, Schedule
+from domain.booking.command import Cancel, Change, Schedule
 from domain.booking.desk import Desk
-from domain.booking.paying import enrollment_required
+from domain.booking.order import Order
 from domain.booking.state import Session, Standing, Student
+from domain.enrollment.taking import enrollment_required
 from domain.errors import AlreadyBooked, NotFound, SessionCancelled, SessionStarted, TimeConflict, TooLate
 
 
@@ -37,13 +38,17 @@ def session_of(session_id: int, desk: Desk) -> Session:
 
 
 def check_open(session: Session, command: Order, desk: Desk) -> None:
-    """Refuse a session that does not take place, has begun, or is for those who are enrolled."""
+    """Refuse a session that does not take place, or has begun."""
     if not session.is_scheduled:
         raise SessionCancelled(f"{session.name} was called off: choose another session.")
     if session.start_at <= desk.at:
         if command.accepted_at < session.start_at:
             raise TooLate("The session began before the command did: choose a later session.")
         raise SessionStarted(f"{session.name} has begun: choose a later session.")
+
+
+def check_for_all(session: Session) -> None:
+    """Refuse a session that takes enrollments only."""
     if session.service is ServiceType.COURSE:
         raise enrollment_required(session)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from db.models import PaymentType
+from domain.booking.order import Head, Order, Said, Terms, instant, terms
+from domain.enrollment.step_command import STAFF_READERS, STEP_READERS, StepCommand
 
 BOOK, CHANGE, CANCEL, SCHEDULE = "booking.book", "booking.change", "booking.cancel", "booking.schedule"
 JOIN, LEAVE = "waitlist.join", "waitlist.leave"
@@ -34,25 +36,6 @@ class Friend:
     name: str
     email: str
     seat_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On what terms a booking is given up: `override` is the studio's, and has its reason."""
-
-    accept_forfeit: bool = False
-    override: bool = False
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What every command has: its job, its student, and since when it could have been begun."""
-
-    job_id: int
-    student_id: int
-    accepted_at: datetime
-    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +103,14 @@ class Adjust(Order):
     actor: str
 
 
-Command = Book | Change | Cancel | Schedule | Join | Leave | Adjust
-# What every order has, and what its kind says besides.
-Head = tuple[int, int, datetime, datetime]
-Said = Mapping[str, Any]
+Command = Book | Change | Cancel | Schedule | Join | Leave | Adjust | StepCommand
 
 
 def read(job: Mapping[str, Any]) -> Command:
     """Return a job's command; its request was checked field by field before it was accepted."""
     head = (job["id"], job["student_id"], job["received_at"], job["due_at"])
-    if job["kind"] == ADJUST:
-        return _adjust(head, job["request"], job["caller"])
+    if by_staff := BY_STAFF.get(job["kind"]):
+        return by_staff(head, job["request"], job["caller"])
     return READERS[job["kind"]](head, job["request"])
 
 
@@ -140,20 +120,20 @@ def _book(head: Head, said: Said) -> Book:
 
 def _change(head: Head, said: Said) -> Change:
     names = (said["bookingId"], said.get("sessionId"), said.get("seatId"))
-    return Change(*head, *names, _wish(said), _terms(said))
+    return Change(*head, *names, _wish(said), terms(said))
 
 
 def _cancel(head: Head, said: Said) -> Cancel:
-    return Cancel(*head, said["bookingId"], _terms(said))
+    return Cancel(*head, said["bookingId"], terms(said))
 
 
 def _schedule(head: Head, said: Said) -> Schedule:
-    start_at = _instant(said.get("startTime"))
+    start_at = instant(said.get("startTime"))
     return Schedule(*head, said["bookingId"], said.get("sessionId"), start_at, said.get("teacherId"))
 
 
 def _join(head: Head, said: Said) -> Join:
-    return Join(*head, said["sessionId"], _instant(said.get("autoBookUntil")))
+    return Join(*head, said["sessionId"], instant(said.get("autoBookUntil")))
 
 
 def _leave(head: Head, said: Said) -> Leave:
@@ -171,12 +151,11 @@ READERS: Mapping[str, Callable[[Head, Said], Command]] = {
     SCHEDULE: _schedule,
     JOIN: _join,
     LEAVE: _leave,
+    **STEP_READERS,
 }
-KINDS = (*READERS, ADJUST)
-
-
-def _instant(said: str | None) -> datetime | None:
-    return datetime.fromisoformat(said).astimezone(UTC) if said else None
+# What staff do, of whom it is kept who did.
+BY_STAFF: Mapping[str, Callable[[Head, Said, str], Command]] = {ADJUST: _adjust, **STAFF_READERS}
+KINDS = (*READERS, *BY_STAFF)
 
 
 def _wish(said: Mapping[str, Any]) -> Wish:
@@ -192,7 +171,3 @@ def _wish(said: Mapping[str, Any]) -> Wish:
 def _friend(said: Mapping[str, Any]) -> Friend | None:
     friend = said.get("friend")
     return Friend(friend["name"], friend["email"], friend.get("seatId")) if friend else None
-
-
-def _terms(said: Mapping[str, Any]) -> Terms:
-    return Terms(said.get("acceptForfeit", False), said.get("override", False), said.get("reason"))

@@ -12,10 +12,11 @@ from db.models import PaymentType, ServiceType
 from db.transaction import fetch
 from domain.booking.command import Wish
 from domain.booking.fit import Fit
-from domain.booking.paying import Means, best, choose, enrollment_required, judge
+from domain.booking.paying import Means, best, choose, enroll, judge
 from domain.booking.sessions import read_sessions
 from domain.booking.state import Package, Seat, Session, Student
 from domain.booking.students import complete, read_students
+from domain.enrollment.taking import required_taking
 from domain.errors import InvalidCommand, NotFound, Refusal
 
 # However much somebody has held: of the oldest packages nobody asks why they do not pay.
@@ -62,8 +63,7 @@ class Compatible:
     recommended: Payable | None
     unusable: Sequence[Unusable]
     requires_course_enrollment: bool
-    # Enrollments come with the courses.
-    is_enrolled_in_course: bool = False
+    is_enrolled_in_course: bool
 
 
 def compatible(
@@ -98,8 +98,7 @@ def _seat(session: Session, seat_id: int | None) -> Seat | None:
 
 def _judge(student: Student, session: Session, seat: Seat | None, codes: Mapping[int, str]) -> Compatible:
     if session.service is ServiceType.COURSE:
-        unusable = _unusable(student, dict.fromkeys(student.packages, enrollment_required(session)), codes)
-        return Compatible([], [], None, unusable, requires_course_enrollment=True)
+        return _judge_enrollments(student, session, codes)
     judged = judge(student, session, seat, NOTHING_NAMED)
     means = list(_in_turn([each for _, each in judged if isinstance(each, Means)], session))
     paying = {each.package.id for each in means if each.package}
@@ -114,7 +113,34 @@ def _judge(student: Student, session: Session, seat: Seat | None, codes: Mapping
         recommended=_recommended(student, session, seat, codes),
         unusable=_unusable(student, refused, codes),
         requires_course_enrollment=False,
+        is_enrolled_in_course=_is_enrolled(student, session),
     )
+
+
+def _judge_enrollments(student: Student, session: Session, codes: Mapping[int, str]) -> Compatible:
+    """Say which course pays for a session that takes enrollments only."""
+    paying, refused = list[Payable](), dict[int, Refusal]()
+    for package in student.packages.values():
+        try:
+            taking = required_taking(student, session, package_id=package.id)
+            paying.append(_payable(enroll(student, session, taking), codes))
+        except Refusal as refusal:
+            refused[package.id] = refusal
+    return Compatible(
+        exact_match=paying,
+        higher_tier=[],
+        recommended=next(iter(paying), None),
+        unusable=_unusable(student, refused, codes),
+        requires_course_enrollment=True,
+        is_enrolled_in_course=_is_enrolled(student, session),
+    )
+
+
+def _is_enrolled(student: Student, session: Session) -> bool:
+    """Say whether a student is enrolled in a course that a session serves."""
+    courses = {code for code, _ in session.courses}
+    held = (package.enrollment for package in student.packages.values())
+    return any(each is not None and each.is_enrolled and each.code in courses for each in held)
 
 
 def _in_turn(means: Sequence[Means], session: Session) -> Iterator[Means]:

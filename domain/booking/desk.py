@@ -38,9 +38,10 @@ class Desk:
         """Return the package that paid for a booking."""
         return self.student.packages.get(booking.student_package_id or 0)
 
-    def use(self, allowance_id: int, credits: int, booking_id: int) -> None:  # noqa: A002 - the field's word
-        """Write a line of the ledger: positive credits are spent, negative ones come back."""
-        self.outgoing.use(self.student.organization_id, allowance_id, credits, booking_id, at=self.at)
+    def use(self, allowance_id: int, credits: int, booking_id: int, *, why: tuple[str, str] | None = None) -> None:  # noqa: A002 - the field's word
+        """Write a line of the ledger: positive credits are spent, negative ones come back; `why` is what staff said."""
+        owner = self.student.organization_id
+        self.outgoing.use(owner, allowance_id, credits, booking_id, why=why or (None, None), at=self.at)
 
     def tell(self, what: str, booking: Mapping[str, Any]) -> None:
         """Tell the student, and other systems, of a change to a booking."""
@@ -53,10 +54,10 @@ class Desk:
         return {name: shown(row) for name, row in zip(("booking", "guestBooking"), rows, strict=False)}
 
     @contextmanager
-    def all_or_nothing(self, old: Standing) -> Iterator[None]:
-        """Undo in memory what was begun with a booking if the rest of it is refused."""
+    def all_or_nothing(self, old: Standing | None = None) -> Iterator[None]:
+        """Undo in memory what was begun, with a booking if there is one, if the rest of it is refused."""
         world = self.world
-        before = deepcopy((self.student, old, world.guests.get(old.id), world.ids))
+        before = deepcopy((self.student, old, world.guests.get(old.id) if old else None, world.ids))
         taken = {key: (set(each.places), set(each.sat), each.is_scheduled) for key, each in world.sessions.items()}
         undone = set(world.undone)
         busy = [(teacher, list(teacher.busy)) for teachers in world.teachers.values() for teacher in teachers]
@@ -64,9 +65,11 @@ class Desk:
         try:
             yield
         except Refusal:
-            world.students[self.student_id], world.bookings[old.id], guest, world.ids = before
-            if guest:
-                world.guests[old.id] = world.bookings[guest.id] = guest
+            world.students[self.student_id], standing, guest, world.ids = before
+            if standing:
+                world.bookings[standing.id] = standing
+            if guest and standing:
+                world.guests[standing.id] = world.bookings[guest.id] = guest
             for key, (places, sat, is_scheduled) in taken.items():
                 world.sessions[key].places, world.sessions[key].sat = places, sat
                 world.sessions[key].is_scheduled = is_scheduled

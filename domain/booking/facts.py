@@ -21,6 +21,7 @@ from domain.booking.sessions import read_sessions
 from domain.booking.state import Busy, Standing, Student, World
 from domain.booking.students import Target, complete, read_students
 from domain.booking.teachers import LONGEST, read_teachers
+from domain.enrollment.facts import read_course_facts
 
 COLUMNS = ", ".join("b." + ("metadata" if each.name == "metadata" else each.name) for each in fields(Standing))
 BOOKINGS = f"""
@@ -58,23 +59,25 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
     """Lock and read what commands are about."""
     students = read_students(session, {command.student_id for command in commands}, lock="FOR NO KEY UPDATE OF s")
     standing = _bookings(session, [c.booking_id for c in commands if isinstance(c, About)])
+    courses = read_course_facts(session, commands, standing, at=at)
+    standing += _bookings(session, list(courses.bookings - {each.id for each in standing}))
     bookings = {each.id: each for each in standing}
     scheduling = [command for command in commands if isinstance(command, Schedule)]
     teachers = read_teachers(session, scheduling, students)
-    wanted = {command.job_id: _wanted(command, bookings) for command in commands}
+    wanted = {c.job_id: _wanted(c, bookings) | courses.sessions.get(c.job_id, set()) for c in commands}
     # Those that somebody leaves too: a capacity that is changed changes all bookings of its session, in any order.
-    left = {each.session_id for each in standing if each.place is not None}
-    sessions = read_sessions(session, ({*wanted.values()} | left) - {None}, lock="FOR NO KEY UPDATE OF c")
+    left = {each.session_id for each in standing if each.place is not None and each.session_id}
+    sessions = read_sessions(session, left.union(*wanted.values()), lock="FOR NO KEY UPDATE OF c")
     for each in standing:
         # Its place may have been numbered anew before its session was locked.
         if each.session_id in sessions:
             each.place = sessions[each.session_id].held.get(each.id)
-    targets: list[Target] = [(c.student_id, sessions[w]) for c in commands if (w := wanted[c.job_id]) in sessions]
+    targets: list[Target] = [(c.student_id, sessions[w]) for c in commands for w in wanted[c.job_id] if w in sessions]
     targets += [(c.student_id, Busy(c.start_at, c.start_at + LONGEST)) for c in scheduling if c.start_at]
     named = [each.student_package_id for each in standing if each.student_package_id]
     named += [c.wish.package_id for c in commands if isinstance(c, Book | Change) and c.wish.package_id]
-    named += [command.package_id for command in commands if isinstance(command, Adjust)]
-    complete(session, students, targets, named=named, at=at)
+    named += [*courses.packages, *(command.package_id for command in commands if isinstance(command, Adjust))]
+    complete(session, students, targets, named=named, enrollments=courses.enrollments, at=at)
     guests = {each.guest_of: each for each in standing if each.guest_of is not None and each.place is not None}
     _mark_friends(session, students, commands, guests)
     bookings |= read_drafts(session, students)
@@ -83,12 +86,14 @@ def read_world(session: Transaction, commands: Sequence[Command], *, at: datetim
         sessions,
         bookings,
         guests,
-        reserve(session, "bookings", _most_new(commands, bookings)),
+        reserve(session, "bookings", _most_new(commands, bookings) + courses.most_new),
         reserve(session, "class_sessions", len(scheduling)),
         reserve(session, "waitlist_entries", sum(isinstance(command, Join) for command in commands)),
         teachers,
         _undone(session, commands),
         _drafted(session, commands),
+        courses.ahead,
+        courses.cohorts,
     )
 
 
@@ -117,14 +122,13 @@ def _most_new(commands: Sequence[Command], bookings: Mapping[int, Standing]) -> 
     return 2 * takers + sum(most[each.allowance_id] for each in was_draft) + sum(adjust.credits for adjust in given)
 
 
-def _wanted(command: Command, bookings: Mapping[int, Standing]) -> int | None:
-    """Return the session that somebody is to be put into, or waits for."""
-    if isinstance(command, Naming):
-        return command.session_id
-    if isinstance(command, Change):
+def _wanted(command: Command, bookings: Mapping[int, Standing]) -> set[int]:
+    """Return the session that somebody is to be put into, or waits for, if there is one."""
+    session_id = command.session_id if isinstance(command, Naming | Change) else None
+    if isinstance(command, Change) and session_id is None:
         standing = bookings.get(command.booking_id)
-        return command.session_id or (standing.session_id if standing else None)
-    return None
+        session_id = standing.session_id if standing else None
+    return {session_id} if session_id else set()
 
 
 def _undone(session: Transaction, commands: Sequence[Command]) -> set[tuple[int, int]]:

@@ -38,6 +38,11 @@ class Outgoing:
     freed: set[int] = field(default_factory=set)
     joined: dict[int, Row] = field(default_factory=dict)
     entries: dict[int, Row] = field(default_factory=dict)
+    # Bookings of which only the metadata changed.
+    noted: dict[int, Row] = field(default_factory=dict)
+    # Steps of courses, and enrollments, that changed.
+    steps: dict[int, Row] = field(default_factory=dict)
+    enrollments: dict[int, Row] = field(default_factory=dict)
     # Bookings of promotions that were given back, with their sessions; and those that became another in the same one.
     undone: list[tuple[int, int]] = field(default_factory=list)
     reseated: dict[int, int] = field(default_factory=dict)
@@ -64,9 +69,18 @@ class Outgoing:
         """Change a booking that takes a place: a draft that got its time."""
         self.taken[row["id"]] = row
 
-    def use(self, organization_id: int, allowance_id: int, credits: int, booking_id: int, *, at: datetime) -> None:  # noqa: A002 - the columns of a line
-        """Add a line of the ledger: positive credits are spent, negative ones come back."""
-        kind = UseKind.SPEND if credits > 0 else UseKind.RETURN
+    def use(  # noqa: PLR0913 - the columns of a line
+        self,
+        organization_id: int,
+        allowance_id: int,
+        credits: int,  # noqa: A002 - the columns of a line
+        booking_id: int,
+        *,
+        why: tuple[str | None, str | None] = (None, None),
+        at: datetime,
+    ) -> None:
+        """Add a line of the ledger: positive credits are spent, negative ones come back; `why` is what staff said."""
+        kind, (reason, actor) = UseKind.SPEND if credits > 0 else UseKind.RETURN, why
         self.uses.append(
             {
                 "organization_id": organization_id,
@@ -74,8 +88,8 @@ class Outgoing:
                 "kind": kind.value,
                 "credits": credits,
                 "booking_id": booking_id,
-                "reason": None,
-                "actor": None,
+                "reason": reason,
+                "actor": actor,
                 "created_at": at,
             }
         )
@@ -108,12 +122,14 @@ class Outgoing:
         """Add the domain event of a change to a booking, of which its student gets no mail."""
         self.publish(student, what, f"booking/{booking['id']}", told(booking, student.external_id), at=at)
 
-    def publish(self, student: Student, what: str, subject: str, data: Mapping[str, Any], *, at: datetime) -> None:
-        """Add a domain event about something of a student's."""
+    def publish(self, student: Student, what: str, subject: str, data: Mapping[str, Any], *, at: datetime) -> Row:
+        """Add a domain event about something of a student's; return its data, to which more may be added."""
         student.sequence += 1
         self.sequences[student.id] = student.sequence
-        event = {"type": what, "subject": subject, "sequence": student.sequence, "data": dict(data)}
+        said = dict(data)
+        event = {"type": what, "subject": subject, "sequence": student.sequence, "data": said}
         self.events.append(_leaving(student, at) | event)
+        return said
 
     def mail(  # noqa: PLR0913 - what a mail tells of
         self,

@@ -11,10 +11,10 @@ from db.models import PaymentType
 from domain.booking.command import Wish
 from domain.booking.fit import Fit, cost, fits
 from domain.booking.state import Line, Package, Pass, Seat, Session, Standing, Student
+from domain.enrollment.taking import Taking
 from domain.errors import (
     AllAccessUsedToday,
     ConfirmationRequired,
-    EnrollmentRequired,
     InsufficientCredits,
     NotFound,
     PackageExpired,
@@ -84,6 +84,22 @@ def draw(student: Student, session: Session, seat: Seat | None, draft: Standing)
     if isinstance(judged, Refusal):
         raise judged
     return judged
+
+
+def enroll(student: Student, session: Session, taking: Taking) -> Means:
+    """Return the credit of a course as what pays for one of its steps.
+
+    Raises:
+        Refusal: the package cannot pay, or ends before the session.
+
+    """
+    package, line = taking.package, taking.package.course_line
+    refusal = _fallen(package) or _invalid(student.zone, package, session.start_at)
+    if refusal:
+        raise refusal
+    if line is None or line.remaining < 1:
+        raise InsufficientCredits(f"{package.name} has no step left to book: ask the studio.")
+    return Means(PaymentType.COURSE, package, line, 1)
 
 
 def judge(student: Student, session: Session, seat: Seat | None, wish: Wish) -> list[tuple[Package, Judgement]]:
@@ -223,8 +239,3 @@ def _price(session: Session, seat: Seat | None) -> str:
 
 def _listed(services: Iterable[str]) -> str:
     return " and ".join(sorted(service.lower() for service in services))
-
-
-def enrollment_required(session: Session) -> EnrollmentRequired:
-    """Return the refusal of a session that takes enrollments only."""
-    return EnrollmentRequired(f"{session.name} belongs to a course: enroll in it first. GET /api/courses lists them.")

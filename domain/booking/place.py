@@ -8,9 +8,11 @@ from db.models import BookingStatus, BookingType, PaymentType
 from domain.booking.command import Friend, Wish
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.paying import Means, choose, draw
+from domain.booking.paying import Means, choose, draw, enroll
 from domain.booking.seating import find_seats
 from domain.booking.state import Line, Package, Seat, Session, Span, Standing, Student
+from domain.enrollment.progress import book
+from domain.enrollment.taking import Taking
 from domain.errors import FriendPassUnavailable
 from domain.holding.package import PackageStatus
 
@@ -22,7 +24,8 @@ MOST_FRIENDS = 10
 class Party:
     """Who comes and how they pay. `note` goes onto the bookings; `instead_of` is the booking that these replace.
 
-    `draft` is the one that pays; whoever `stays` has a place, and only moves to another seat.
+    `draft` is the one that pays, `taking` the step of a course that is taken; whoever `stays` has a place, and only
+    moves to another seat.
     """
 
     seat_id: int | None
@@ -31,6 +34,7 @@ class Party:
     note: Row = field(default_factory=dict)
     instead_of: Standing | None = None
     draft: Standing | None = None
+    taking: Taking | None = None
     stays: bool = False
 
 
@@ -47,7 +51,11 @@ def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
     means = _means(desk, session, seat, party)
     friend_pass = _friend_pass(desk.student, session) if friend else None
     host = _host(desk, session, seat, means) | {"metadata": party.note}
+    if party.taking:
+        host |= _of_step(party.taking, party.note)
     _pay(desk, session, means, host)
+    if party.taking:
+        book(desk.outgoing, desk.student, party.taking, host["id"], at=desk.at)
     if friend is None or friend_pass is None:
         return [host]
     guest = _guest(desk, session, guest_seat, friend_pass, host) | {"guest_name": friend.name}
@@ -65,7 +73,9 @@ def _promised(desk: Desk, session: Session, party: Party) -> int:
 
 
 def _means(desk: Desk, session: Session, seat: Seat | None, party: Party) -> Means:
-    """Return what pays: the credit of a draft, else what is chosen."""
+    """Return what pays: the credit of a step or a draft, else what is chosen."""
+    if party.taking:
+        return enroll(desk.student, session, party.taking)
     if party.draft is None:
         return choose(desk.student, session, seat, _wish(party, desk.student, session))
     means = draw(desk.student, session, seat, party.draft)
@@ -117,6 +127,12 @@ def _host(desk: Desk, session: Session, seat: Seat | None, means: Means) -> Row:
     )
 
 
+def _of_step(taking: Taking, note: Row) -> Row:
+    """Return what a booking says of the step that is taken with it."""
+    step = {"course_step_id": taking.step.step_id, "booking_type": BookingType.COURSE_STEP.value}
+    return step | {"metadata": taking.note | note}
+
+
 def _guest(desk: Desk, session: Session, seat: Seat | None, package: Package, host: Row) -> Row:
     """Return the row of a guest's booking, which hangs on their host's."""
     paid = {"booking_type": host["booking_type"], "payment_type": PaymentType.FRIEND_PASS.value}
@@ -134,6 +150,7 @@ def _row(desk: Desk, session: Session, package: Package | None) -> Row:
         "guest_email": None,
         "order_id": package.order_id if package else None,
         "student_package_id": package.id if package else None,
+        "course_step_id": None,
         "allowance_id": None,
         "credits_used": 0,
         "service_type": session.service.value,

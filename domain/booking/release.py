@@ -9,11 +9,16 @@ from db.models import BookingStatus, BookingType, PaymentType
 from domain.booking.command import Cancel, Change
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.state import MADE_AT, MOVED_FROM, UNDO_UNTIL, Line, Session, Standing
+from domain.booking.state import GIVEN_BACK, MADE_AT, MOVED_FROM, STAFF_REASON, UNDO_UNTIL, Line, Session, Standing
+from domain.enrollment.progress import follow
+from domain.enrollment.step_command import CancelStep, ChangeStep
 from domain.errors import BookingClosed, CancellationWindowClosed, SessionStarted, TooLate
+from domain.family import Result
 
 # A booking made inside the window can be undone free for this long.
 UNDO_WITHIN = timedelta(minutes=15)
+
+GivingUp = Cancel | Change | CancelStep | ChangeStep
 
 # A draft has a credit to spend, and neither time nor place.
 OPEN: Row = {
@@ -28,7 +33,7 @@ OPEN: Row = {
 }
 
 
-def outcome(desk: Desk, old: Standing, command: Cancel | Change) -> BookingStatus:
+def outcome(desk: Desk, old: Standing, command: GivingUp) -> BookingStatus:
     """Return what a booking becomes when it is given up: CANCELLED gives back, FORFEITED does not.
 
     Raises:
@@ -71,6 +76,36 @@ def is_free(old: Standing, window: timedelta, *, at: datetime) -> bool:
     return old.start_at - old.made_at < window and at - old.made_at <= UNDO_WITHIN
 
 
+def cancel(desk: Desk, old: Standing, command: Cancel | CancelStep) -> Result:
+    """Give a booking up, and tell of it; return the answer to the command.
+
+    Raises:
+        Refusal: see `outcome`.
+
+    """
+    status = outcome(desk, old, command)
+    what = "booking.cancelled" if status is BookingStatus.CANCELLED else "booking.forfeited"
+    return desk.answer(what, release(desk, old, status, why(command, "cancelReason")))
+
+
+def check_changeable(old: Standing, status: BookingStatus) -> None:
+    """Refuse to change what takes a step of a course so late that the step would be missed.
+
+    Raises:
+        CancellationWindowClosed: only staff can.
+
+    """
+    if old.course_step_id is not None and status is not BookingStatus.CANCELLED:
+        raise CancellationWindowClosed("A step that is given up now is missed, and cannot be changed: ask the studio.")
+
+
+def why(command: GivingUp, name: str) -> Row:
+    """Return the note of a reason: for an exception it is the staff's, and for them alone."""
+    terms = command.terms
+    is_exception = terms.override or (isinstance(command, Change) and command.wish.payment is PaymentType.FREE)
+    return {STAFF_REASON if is_exception else name: terms.reason} if terms.reason else {}
+
+
 def since(old: Standing, window: timedelta, *, at: datetime) -> Row:
     """Return the note on what replaces a booking inside its window: its undo runs on, and does not begin anew."""
     assert old.start_at is not None  # noqa: S101 - a confirmed booking has one, by its constraint
@@ -108,6 +143,7 @@ def _release(desk: Desk, old: Standing, status: BookingStatus, note: Row) -> Row
     if status is BookingStatus.CANCELLED:
         row |= _give_back(desk, old)
     _leave(desk, old)
+    follow(desk.outgoing, desk.student, row, status, at=desk.at)
     desk.world.guests.pop(old.guest_of or 0, None)
     desk.world.bookings[old.id] = Standing.of(row)
     desk.outgoing.release(row)
@@ -154,7 +190,9 @@ def _give_back(desk: Desk, old: Standing) -> Row:
             slots.pop(old.id, None)
     if old.payment_type is PaymentType.FRIEND_PASS and package:
         package.friend_came = False
-    if old.payment_type is not PaymentType.CREDIT or old.allowance_id is None:
+    if old.payment_type not in {PaymentType.CREDIT, PaymentType.COURSE} or old.allowance_id is None:
+        return {}
+    if GIVEN_BACK in old.metadata:
         return {}
     desk.use(old.allowance_id, -old.credits_used, old.id)
     line = package.line(old.allowance_id) if package else None

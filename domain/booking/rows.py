@@ -14,6 +14,8 @@ from db.models import (
     Notification,
     PackageUse,
     Student,
+    StudentCourseEnrollment,
+    StudentCourseStepProgress,
     StudentPackage,
     WaitlistEntry,
 )
@@ -49,6 +51,7 @@ def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
     insert_arranged(session, outgoing.arranged, outgoing.ended)
     update(session, Booking, list(outgoing.taken.values()))
     insert(session, Booking, outgoing.booked)
+    update(session, Booking, list(outgoing.noted.values()))
     insert(session, PackageUse, outgoing.uses)
     insert(session, AllAccessDailyUsage, outgoing.days)
     insert(session, Notification, outgoing.notifications)
@@ -56,6 +59,8 @@ def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
     sequences = sorted(outgoing.sequences.items())
     update(session, Student, [{"id": student, "event_sequence": number} for student, number in sequences])
     update(session, StudentPackage, list(outgoing.validities.values()))
+    update(session, StudentCourseStepProgress, list(outgoing.steps.values()))
+    update(session, StudentCourseEnrollment, list(outgoing.enrollments.values()))
     write_line(session, outgoing, at=at)
     call_for(session, outgoing.freed, at=at)
 

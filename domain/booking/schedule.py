@@ -7,7 +7,7 @@ from datetime import timedelta
 from db.models import BookingStatus, ServiceType
 from domain.booking.arranged import NAME
 from domain.booking.availability import can_teach, is_busy
-from domain.booking.checks import check_free, check_open, own_booking, session_of
+from domain.booking.checks import check_for_all, check_free, check_open, own_booking, session_of
 from domain.booking.command import Schedule, Wish
 from domain.booking.desk import Desk
 from domain.booking.fit import Fit, fits
@@ -30,6 +30,7 @@ def schedule(command: Schedule, desk: Desk) -> Result:
         raise BookingClosed(f"The booking is {draft.status.value}, and only a draft can be scheduled: change it.")
     session = session_of(command.session_id, desk) if command.session_id else _arranged(command, draft, desk)
     check_open(session, command, desk)
+    check_for_all(session)
     check_free(desk.student, session)
     _check_tier(draft, session)
     rows = take_places(desk, session, Party(None, Wish(), None, draft=draft))

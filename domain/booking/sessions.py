@@ -14,11 +14,15 @@ from domain.booking.state import Seat, Session, Waiting
 
 # The tier by a look of its own: of a row that was waited for, a join would be with what stood before the wait.
 SESSIONS = """
-SELECT c.id, c.organization_id, c.service_type, c.status, c.start_at, c.end_at, c.capacity, c.arranged, g.name,
-       g.is_workshop,
+SELECT c.id, c.organization_id, c.group_class_id, c.service_type, c.status, c.start_at, c.end_at, c.capacity,
+       c.arranged, g.name, g.is_workshop,
        coalesce((SELECT t.tier FROM teachers t WHERE t.id = c.teacher_id), 0) AS tier,
        (SELECT jsonb_agg(jsonb_build_array(e.id, e.label, e.credit_cost) ORDER BY e.credit_cost, e.position)
-          FROM seats e WHERE e.group_class_id = g.id AND e.active) AS seats
+          FROM seats e WHERE e.group_class_id = g.id AND e.active) AS seats,
+       (SELECT jsonb_agg(DISTINCT jsonb_build_array(p.code, p.active AND p.deleted_at IS NULL))
+          FROM course_step_options x JOIN course_steps s ON s.id = x.course_step_id AND s.deleted_at IS NULL
+          JOIN course_programs k ON k.id = s.course_program_id JOIN products p ON p.id = k.product_id
+         WHERE x.group_class_id = g.id AND x.active AND x.deleted_at IS NULL) AS courses
   FROM class_sessions c JOIN group_classes g ON g.id = c.group_class_id
  WHERE c.id = ANY(%(ids)s) ORDER BY c.id {lock}
 """
@@ -66,6 +70,8 @@ def _session(row: Mapping[str, Any]) -> Session:
         capacity=row["capacity"],
         seats=tuple(Seat(*seat) for seat in row["seats"] or ()),
         is_arranged=row["arranged"],
+        class_id=row["group_class_id"],
+        courses=tuple((code, is_on_sale) for code, is_on_sale in row["courses"] or ()),
     )
 
 

@@ -15,6 +15,7 @@ def shown(booking: Mapping[str, Any]) -> Json:
     """Return a row of the bookings as its student sees it; a guest's address is nobody's to see."""
     optional = {
         "seatId": booking["seat_id"],
+        "courseStepId": booking["course_step_id"],
         "studentPackageId": booking["student_package_id"],
         "orderId": booking["order_id"],
         "guestOf": booking["guest_of"],
@@ -52,6 +53,7 @@ def told(booking: Mapping[str, Any], student: str | None) -> Json:
         "startAt": written(booking["start_at"]),
         "endAt": written(booking["end_at"]),
         "isGuest": booking["guest_of"] is not None,
+        **({"courseStepId": booking["course_step_id"]} if booking["course_step_id"] else {}),
         **({"changedFrom": replaced} if replaced else {}),
     }
 

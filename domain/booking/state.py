@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from db.models import BookingStatus, BookingType, PaymentType, ServiceType, WaitlistStatus
 from domain.calendar.teacher import Hours
+from domain.enrollment.enrollment import Cohort, Enrollment
 from domain.holding.package import PackageStatus
 from domain.validity import end_of_days
 
@@ -67,6 +68,9 @@ class Session:
     is_arranged: bool = False
     # Of one that is being arranged, who is to give it.
     teacher: Teacher | None = None
+    class_id: int = 0
+    # Codes of the courses that its class serves, each with whether it is on sale.
+    courses: tuple[tuple[str, bool], ...] = ()
 
     @property
     def minutes(self) -> int:
@@ -86,8 +90,8 @@ class Session:
 
     @property
     def has_waitlist(self) -> bool:
-        """Whether one may wait for it: a group's."""
-        return self.service is ServiceType.GROUP
+        """Whether one may wait for it: a group's, of a course or not."""
+        return self.service is not ServiceType.PRIVATE
 
     def entry(self, student_id: int) -> Waiting | None:
         """Return a student's place in line."""
@@ -149,6 +153,13 @@ class Package:
     friend_came: bool = False
     friends_asked: int = 0
     extended_until: datetime | None = None
+    # Of a course.
+    enrollment: Enrollment | None = None
+
+    @property
+    def course_line(self) -> Line | None:
+        """The line of which each credit pays for a step."""
+        return next((line for line in self.lines if line.service is ServiceType.COURSE), None)
 
     def line(self, allowance_id: int) -> Line | None:
         """Return the line of an allowance."""
@@ -195,6 +206,8 @@ MADE_AT = "undoFrom"
 UNDO_UNTIL = "undoUntil"
 # Why staff made an exception: for staff alone to see.
 STAFF_REASON = "staffReason"
+# Of a missed step's booking: that its credit came back when staff opened the step again.
+GIVEN_BACK = "reopenedAt"
 # When the session was to begin before the studio moved it first; until when what paid lasts, where that became longer.
 MOVED_FROM, EXTENDED = "movedFrom", "extendedUntil"
 
@@ -213,6 +226,7 @@ class Standing:
     guest_email: str | None
     order_id: int | None
     student_package_id: int | None
+    course_step_id: int | None
     allowance_id: int | None
     status: BookingStatus
     booking_type: BookingType
@@ -296,3 +310,6 @@ class World:
     undone: set[tuple[int, int]] = field(default_factory=set)
     # By line, a session that was sold to be scheduled later, of the lines that are adjusted.
     drafted: dict[int, Standing] = field(default_factory=dict)
+    # By class, the sessions ahead in which somebody may be put who names none, in the order of their starts.
+    ahead: dict[int, list[int]] = field(default_factory=dict)
+    cohorts: dict[int, Cohort] = field(default_factory=dict)

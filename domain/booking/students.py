@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session as Transaction
 from db.models import DisputeStatus, ServiceType, ValidityStart
 from db.transaction import fetch
 from domain.booking.state import Busy, Line, Package, Pass, Session, Span, Student
+from domain.enrollment.enrolled import read_enrollments
+from domain.enrollment.enrollment import Enrollment
 from domain.holding.package import PackageStatus
 
 # A student, and what they want to be in.
@@ -75,12 +77,13 @@ def read_students(session: Transaction, ids: Iterable[int], *, lock: str = "") -
     }
 
 
-def complete(
+def complete(  # noqa: PLR0913 - what is known by then
     session: Transaction,
     students: Mapping[int, Student],
     targets: Sequence[Target],
     *,
     named: Sequence[int],
+    enrollments: Mapping[int, Enrollment] | None = None,
     at: datetime,
 ) -> None:
     """Give students what they hold, where they are while the sessions they want take place, and their days.
@@ -90,15 +93,27 @@ def complete(
         students: Whom to complete.
         targets: Pairs of a student and a session that they want, or the times of one.
         named: Packages to read however long ago they ended.
+        enrollments: Those of the students by their packages; unless given, read where a session serves a course.
         at: What ended long before this is not read.
 
     """
     values = {"students": list(students), "named": list(named), "since": at - STILL_TOLD}
     for row in fetch(session, PACKAGES, **values):
         students[row["student_id"]].packages[row["id"]] = _package(row)
+    if enrollments is None:
+        serving = {student for student, wanted in targets if isinstance(wanted, Session) and wanted.courses}
+        enrollments = read_enrollments(session, serving, at=at) if serving else {}
+    _add_enrollments(students, enrollments)
     if targets:
         _add_spans(session, students, targets)
         _add_days(session, students, targets)
+
+
+def _add_enrollments(students: Mapping[int, Student], enrollments: Mapping[int, Enrollment]) -> None:
+    for enrollment in enrollments.values():
+        student = students.get(enrollment.student_id)
+        if student and enrollment.package_id in student.packages:
+            student.packages[enrollment.package_id].enrollment = enrollment
 
 
 def _add_spans(session: Transaction, students: Mapping[int, Student], targets: Sequence[Target]) -> None:

@@ -32,6 +32,7 @@ class BookingView:
     seat_id: int | None
     guest_of: int | None
     guest_name: str | None
+    course_step_id: int | None
     student_package_id: int | None
     order_id: int | None
     metadata: dict[str, Any]
@@ -69,6 +70,7 @@ def _view(booking: Booking) -> BookingView:
         seat_id=booking.seat_id,
         guest_of=booking.guest_of,
         guest_name=booking.guest_name,
+        course_step_id=booking.course_step_id,
         student_package_id=booking.student_package_id,
         order_id=booking.order_id,
         metadata=booking.details,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, SelectBase, func, select, true
 from sqlalchemy.orm import Session
 
 from db.models import Booking, ClassSession, GroupClass, Seat, ServiceType, SessionStatus, Teacher
+from domain.course.marks import CourseMark, marks
 from domain.listing import TimedPart, earliest_first
+
+# What everybody may book: it takes place, and was not made for one student.
+OFFERED = (ClassSession.status == SessionStatus.SCHEDULED, ~ClassSession.arranged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,10 @@ class CalendarSeat:
 
 @dataclass(frozen=True, slots=True)
 class CalendarRow:
-    """A session; `teacher_tier` is 0 where nobody is named yet, `seats` None without seats."""
+    """A session; `teacher_tier` is 0 where nobody is named yet, `seats` None without seats.
+
+    `course_steps` are the steps of published courses that its class serves, where they were looked up; None for none.
+    """
 
     id: int
     group_class_id: int
@@ -45,6 +53,7 @@ class CalendarRow:
     arranged: bool = False
     cancel_reason: str | None = None
     seats: tuple[CalendarSeat, ...] | None = None
+    course_steps: tuple[CourseMark, ...] | None = None
 
     @property
     def minutes(self) -> int:
@@ -76,16 +85,38 @@ class Span:
 
 
 def calendar(session: Session, organization_id: int, span: Span, part: TimedPart) -> list[CalendarRow]:
-    """Return the sessions on offer, in the order of their starts; three statements however many they are."""
-    offered = (ClassSession.status == SessionStatus.SCHEDULED, ~ClassSession.arranged)
-    takes_place = during(organization_id, span).where(*offered)
-    return rows(session, earliest_first(takes_place, ClassSession.start_at, ClassSession.id, part))
+    """Return the sessions on offer, in the order of their starts; four statements however many they are."""
+    takes_place = during(organization_id, span).where(*OFFERED)
+    return _marked(session, rows(session, earliest_first(takes_place, ClassSession.start_at, ClassSession.id, part)))
 
 
 def find(session: Session, organization_id: int, session_id: int) -> CalendarRow | None:
     """Return a session on offer; None if the organization has no such session."""
     found = one(session, organization_id, session_id)
-    return found if found and found.status is SessionStatus.SCHEDULED and not found.arranged else None
+    offered = found and found.status is SessionStatus.SCHEDULED and not found.arranged
+    return _marked(session, [found])[0] if found and offered else None
+
+
+def next_of(class_ids: Iterable[int], most: int, *, until: datetime | None = None, at: datetime) -> Select[tuple[int]]:
+    """Return the statement of the ids of each class's next sessions on offer, so many at most, all before `until`."""
+    ahead = (*OFFERED, ClassSession.start_at > at, *([] if until is None else [ClassSession.start_at < until]))
+    of_class = select(ClassSession.id).where(ClassSession.group_class_id == GroupClass.id, *ahead)
+    first = of_class.order_by(ClassSession.start_at, ClassSession.id).limit(most).lateral()
+    return select(first.c.id).select_from(GroupClass).join(first, true()).where(GroupClass.id.in_(set(class_ids)))
+
+
+def of_ids(session: Session, ids: SelectBase) -> list[CalendarRow]:
+    """Return the sessions whose ids a statement returns, in the order of their starts, with three statements."""
+    wanted = sessions().where(ClassSession.id.in_(ids))
+    return rows(session, wanted.order_by(ClassSession.start_at, ClassSession.id))
+
+
+def by_class(found: Iterable[CalendarRow]) -> defaultdict[int, list[CalendarRow]]:
+    """Return sessions by their classes, in the order in which they come."""
+    grouped: defaultdict[int, list[CalendarRow]] = defaultdict(list)
+    for row in found:
+        grouped[row.group_class_id].append(row)
+    return grouped
 
 
 def one(session: Session, organization_id: int, session_id: int) -> CalendarRow | None:
@@ -142,6 +173,12 @@ def sessions() -> Select[Any]:
         .join(GroupClass, GroupClass.id == ClassSession.group_class_id)
         .outerjoin(Teacher, Teacher.id == ClassSession.teacher_id)
     )
+
+
+def _marked(session: Session, found: Sequence[CalendarRow]) -> list[CalendarRow]:
+    """Return sessions with the steps of courses that they serve."""
+    served = marks(session, {row.group_class_id for row in found})
+    return [replace(row, course_steps=served.get(row.group_class_id)) for row in found]
 
 
 def _seats(session: Session, classes: set[int]) -> dict[int, list[Seat]]:

@@ -30,11 +30,17 @@ class Line(Protocol):
 
 
 def describe(lines: Iterable[Line], *, all_access_days: int | None = None) -> str:
-    """Return a bundle in words: `5 Private (30 min) + 3 Group (60 min)`."""
-    parts = [f"{line.credits} {line.service_type.title()} ({line.credit_unit_minutes} min)" for line in lines]
+    """Return a bundle in words: `4 course steps + 2 Private (30 min)`."""
+    parts = [_describe(line) for line in lines]
     if all_access_days:
         parts.insert(0, f"All-Access ({all_access_days} days)")
     return " + ".join(parts)
+
+
+def _describe(line: Line) -> str:
+    if line.service_type is ServiceType.COURSE:
+        return f"{line.credits} course step{'' if line.credits == 1 else 's'}"
+    return f"{line.credits} {line.service_type.title()} ({line.credit_unit_minutes} min)"
 
 
 def check_lines(lines: Sequence[Line]) -> None:

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from db.models import CREDIT_UNITS, ServiceType, ValidityStart
+from db.models import ServiceType, ValidityStart
 from domain.calendar.entries import ClassEntry, SessionEntry, TeacherEntry
 from domain.catalog import bundle
 from domain.catalog.fields import (
-    MAX_CREDITS,
     MAX_PRICE,
     Code,
+    Credits,
     Currency,
     Days,
     Minutes,
     Money,
     Name,
     Part,
+    Prices,
     Sender,
     Slug,
     Tier,
+    Unit,
     Zone,
     differ,
 )
+from domain.course.entries import CourseEntry
 from domain.desk.coupon_file import CouponEntry
 from domain.errors import InvalidCatalog
 
 MAX_LINES = 20
-MAX_PRICES = 100
 # What a pass may pay for; a session of a course takes enrollments only.
 PassServices = tuple[Literal[ServiceType.GROUP, ServiceType.PRIVATE], ...]
 DailyLimit = Annotated[int, Field(gt=0, le=24, strict=True)]
@@ -38,18 +40,12 @@ MAX_WINDOW = 525_600
 Window = Annotated[int, Field(ge=0, le=MAX_WINDOW, strict=True)]
 
 
-def _unit(minutes: int) -> int:
-    if minutes not in CREDIT_UNITS:
-        raise ValueError(f"Name the minutes that a credit pays for: {', '.join(map(str, CREDIT_UNITS))}")
-    return minutes
-
-
 class AllowanceEntry(Part):
     """One line of a bundle."""
 
     service_type: ServiceType
-    credits: Annotated[int, Field(gt=0, le=MAX_CREDITS, strict=True)]
-    credit_unit_minutes: Annotated[int, AfterValidator(_unit)]
+    credits: Credits
+    credit_unit_minutes: Unit
     teacher_tier: Tier = 0
     weight: Annotated[int, Field(gt=0, le=MAX_PRICE, strict=True)] | None = None
 
@@ -84,7 +80,7 @@ class ProductEntry(Part):
     elite_badge: bool = False
     schedule_later: ScheduleLater | None = None
     stripe_product_id: Name | None = None
-    stripe_price_ids: tuple[Name, ...] = Field(default=(), max_length=MAX_PRICES)
+    stripe_price_ids: Prices = ()
     active: bool = True
 
     @field_validator("allowances")
@@ -131,10 +127,11 @@ class OrganizationEntry(Part):
     teachers: tuple[TeacherEntry, ...] = Field(default=(), max_length=1_000)
     classes: tuple[ClassEntry, ...] = Field(default=(), max_length=1_000)
     sessions: tuple[SessionEntry, ...] = Field(default=(), max_length=10_000)
+    courses: tuple[CourseEntry, ...] = Field(default=(), max_length=1_000)
 
     @model_validator(mode="after")
     def _codes_differ(self) -> OrganizationEntry:
-        for what in ("products", "coupons", "teachers", "classes"):
+        for what in ("products", "coupons", "teachers", "classes", "courses"):
             differ(f"{what} with the same code", (entry.code for entry in getattr(self, what)))
         return self
 

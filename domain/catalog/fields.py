@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from db.models import CREDIT_UNITS
 from db.models.base import MAX_TEXT
 from db.models.class_session import MAX_CAPACITY, MAX_MINUTES
 
 # Ten years: longer than anybody sells a package for, shorter than what a date can hold.
 MAX_DAYS = 3_660
 MAX_CREDITS = 10_000
+MAX_PRICES = 100
 MAX_PRICE = 999_999_999_999
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:00)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 # No control characters, none of the separators that some readers take for one, and nothing that turns the direction
@@ -56,6 +58,12 @@ def _moment(value: object) -> datetime:
     return moment
 
 
+def _unit(minutes: int) -> int:
+    if minutes not in CREDIT_UNITS:
+        raise ValueError(f"Name the minutes that a credit pays for: {', '.join(map(str, CREDIT_UNITS))}")
+    return minutes
+
+
 def _day(value: object) -> date:
     day = date.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(day, date) or isinstance(day, datetime):
@@ -74,6 +82,9 @@ Money = Annotated[int, Field(ge=0, le=MAX_PRICE, strict=True)]
 Days = Annotated[int, Field(gt=0, le=MAX_DAYS, strict=True)]
 Minutes = Annotated[int, Field(gt=0, le=MAX_MINUTES, strict=True)]
 Tier = Annotated[int, Field(ge=0, le=1_000, strict=True)]
+Credits = Annotated[int, Field(gt=0, le=MAX_CREDITS, strict=True)]
+Unit = Annotated[int, AfterValidator(_unit)]
+Prices = Annotated[tuple[Name, ...], Field(max_length=MAX_PRICES)]
 Capacity = Annotated[int, Field(gt=0, le=MAX_CAPACITY, strict=True)]
 CreditCost = Annotated[int, Field(gt=0, le=100, strict=True)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[^\x00-\x1f]+$")]

@@ -10,25 +10,16 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.models import Organization, PackageAllowance, Product, ProductType, StripePrice
-from domain.catalog.changes import Changes, settle
+from db.models import Organization, Product, ProductType
+from domain.catalog.changes import Changes
 from domain.catalog.entries import ProductEntry
+from domain.catalog.shelf import TAKEN, Wanted, check_new, held_still, names_of, write
 from domain.constraint import told
 from domain.errors import InvalidField, NotFound
 from domain.inbox.waiting import take_up
 
 # What stands on rows of its own, or under another name.
 APART = {"allowances", "schedule_later", "stripe_price_ids"}
-TAKEN = {
-    "uq_products_organization_id_stripe_product_id": InvalidField(
-        "stripe_product_id", "Name another: a product is sold by this one already."
-    )
-}
-
-
-def names_of(entry: ProductEntry) -> list[str]:
-    """Return every name by which a parked purchase may wait for a product."""
-    return [entry.code, *entry.stripe_price_ids, *filter(None, [entry.stripe_product_id])]
 
 
 def create(session: Session, organization_id: int, entry: ProductEntry, *, at: datetime) -> Product:
@@ -38,10 +29,8 @@ def create(session: Session, organization_id: int, entry: ProductEntry, *, at: d
         InvalidField: another product has its code, also one that was deleted; or one of its Stripe ids.
 
     """
-    organization = _held_still(session, organization_id)
-    named = (Product.organization_id == organization_id, Product.code == entry.code)
-    if session.scalar(select(Product.id).where(*named)):
-        raise InvalidField("code", "Choose another code: a product has this one, or had it.")
+    organization = held_still(session, organization_id)
+    check_new(session, organization_id, entry.code)
     with told(session, TAKEN):
         product = put(session, organization, entry, Changes(), at=at)
     take_up(session, organization_id, names_of(entry), at=at)
@@ -58,7 +47,7 @@ def change(
         InvalidField: what it would be is impossible.
 
     """
-    organization = _held_still(session, organization_id)
+    organization = held_still(session, organization_id)
     product = one(session, organization_id, product_id)
     entry = _checked(_said(product) | dict(values))
     with told(session, TAKEN):
@@ -102,65 +91,23 @@ def one(session: Session, organization_id: int, product_id: int) -> Product:
 def put(
     session: Session, organization: Organization, entry: ProductEntry, changes: Changes, *, at: datetime
 ) -> Product:
-    """Let a product of an organization, which its caller holds locked, be what an entry says, and return it.
+    """Let a package of an organization, which its caller holds locked, be what an entry says, and return it.
 
     Raises:
-        InvalidField: a Stripe price sells another product.
+        InvalidField: a Stripe price sells another product, or the code is a course's.
 
     """
-    wanted = (Product.organization_id == organization.id, Product.code == entry.code)
-    found = session.scalar(select(Product).where(*wanted).with_for_update(key_share=True))
-    product = found or Product(created_at=at, organization_id=organization.id, allowances=[], prices=[])
     later = entry.schedule_later
     values = entry.model_dump(exclude=APART) | {
-        "product_type": ProductType.PACKAGE,
         "currency": entry.currency or organization.currency,
         "all_access_services": [service.value for service in entry.all_access_services],
         "draft_service_type": later.service_type if later else None,
         "draft_minutes": later.minutes if later else None,
         "draft_teacher_tier": later.teacher_tier if later else None,
-        "deleted_at": None,
     }
-    name = f"{organization.slug}/{entry.code}"
-    settle(product, values, name, changes, is_new=found is None)
-    session.add(product)
-    session.flush()
-    _lines(session, product, entry, name, changes)
-    _prices(session, product, entry)
-    return product
-
-
-def _lines(session: Session, product: Product, entry: ProductEntry, name: str, changes: Changes) -> None:
-    """Make the product's lines those of the entry; packages that were sold keep their own."""
-    lines = [{"position": place} | line.model_dump() for place, line in enumerate(entry.allowances)]
-    standing = [{key: getattr(line, key) for key in lines[0]} for line in product.allowances] if lines else []
-    if standing == lines and len(product.allowances) == len(lines):
-        return
-    if product.allowances:
-        changes.note(name, is_new=False)
-        product.allowances.clear()
-        session.flush()
-    product.allowances = [PackageAllowance(**line) for line in lines]
-    session.flush()
-
-
-def _prices(session: Session, product: Product, entry: ProductEntry) -> None:
-    """Add the entry's Stripe prices; earlier ones stay, late payments may name them."""
-    known = {price.stripe_price_id for price in product.prices}
-    for price_id in entry.stripe_price_ids:
-        if price_id in known:
-            continue
-        taken = session.get(StripePrice, (product.organization_id, price_id))
-        if taken is not None:
-            raise InvalidField("stripe_price_ids", f"{price_id} sells another product already")
-        product.prices.append(StripePrice(organization_id=product.organization_id, stripe_price_id=price_id))
-    session.flush()
-
-
-def _held_still(session: Session, organization_id: int) -> Organization:
-    """Lock an organization as whoever applies a file does: who parks a purchase meanwhile waits, and finds it here."""
-    own = select(Organization).where(Organization.id == organization_id)
-    return session.execute(own.with_for_update(key_share=True)).scalar_one()
+    lines = [line.model_dump() for line in entry.allowances]
+    wanted = Wanted(entry.code, ProductType.PACKAGE, values, lines, entry.stripe_price_ids)
+    return write(session, organization, wanted, changes, at=at)
 
 
 def _said(product: Product) -> dict[str, Any]:

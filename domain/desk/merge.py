@@ -18,7 +18,7 @@ from db.bulk import insert
 from db.models import DomainEvent
 from db.transaction import fetch
 from domain import student
-from domain.desk.merge_check import check_bookings, plan_days
+from domain.desk.merge_check import check_bookings, check_enrollments, plan_days
 from domain.desk.merge_rows import move
 from domain.errors import InvalidField, NotFound, StudentMerged
 from domain.mail.unsent import retry_unsent
@@ -107,6 +107,7 @@ def merge(session: Session, organization_id: int, wanted: Merge, *, at: datetime
         InvalidField: they are the same.
         StudentMerged: it was done before.
         TimeConflict: they are booked at the same time.
+        AlreadyEnrolled: they have a place in the same cohort.
         AllAccessUsedToday: their passes were used on the same day, and together more often than allowed.
 
     """
@@ -119,6 +120,7 @@ def merge(session: Session, organization_id: int, wanted: Merge, *, at: datetime
     for lock in ("coupons", "sessions"):
         fetch(session, LOCKS[lock], **ids)
     check_bookings(session, **ids)
+    check_enrollments(session, **ids)
     slots = plan_days(session, **ids)
     waits = [row["session_id"] for row in fetch(session, WAITS, **ids)]
     moved, kept = move(session, ids, queued, slots, at=at)

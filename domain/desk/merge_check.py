@@ -7,7 +7,7 @@ from collections import defaultdict
 from sqlalchemy.orm import Session
 
 from db.transaction import Rows, fetch
-from domain.errors import AllAccessUsedToday, TimeConflict
+from domain.errors import AllAccessUsedToday, AlreadyEnrolled, TimeConflict
 
 CLASHES = """
 SELECT b.id, other.id AS other FROM bookings b
@@ -15,6 +15,14 @@ SELECT b.id, other.id AS other FROM bookings b
    AND other.start_at < b.end_at AND other.end_at > b.start_at
  WHERE b.student_id = %(source)s AND b.place IS NOT NULL AND b.guest_of IS NULL
  ORDER BY b.start_at, b.id LIMIT 10
+"""
+
+COHORTS = """
+SELECT e.id, other.id AS other, c.name FROM student_course_enrollments e
+  JOIN student_course_enrollments other ON other.cohort_id = e.cohort_id AND other.student_id = %(into)s
+   AND other.place IS NOT NULL
+  JOIN course_cohorts c ON c.id = e.cohort_id
+ WHERE e.student_id = %(source)s AND e.place IS NOT NULL ORDER BY e.id LIMIT 1
 """
 
 # Of the days on which both used a pass: who may use the fewest slots of a day goes first.
@@ -27,6 +35,20 @@ SELECT u.id, u.usage_date, u.slot, k.all_access_daily_limit AS most
          SELECT usage_date FROM all_access_daily_usages WHERE student_id = %(into)s AND freed_at IS NULL)
  ORDER BY u.usage_date, most, u.id
 """
+
+
+def check_enrollments(session: Session, *, source: int, into: int) -> None:
+    """Refuse two places of one student in the same cohort.
+
+    Raises:
+        AlreadyEnrolled: names the first of them.
+
+    """
+    for row in fetch(session, COHORTS, source=source, into=into):
+        raise AlreadyEnrolled(
+            f"Both have a place in {row['name']}, with the enrollments {row['id']} and {row['other']}: assign another"
+            " cohort to one of them first, or refund it."
+        )
 
 
 def check_bookings(session: Session, *, source: int, into: int) -> None:

@@ -23,6 +23,7 @@ MOVES: Mapping[str, str] = {
     "orders": "UPDATE orders SET student_id = %(into)s WHERE student_id = %(source)s",
     "packages": "UPDATE student_packages SET student_id = %(into)s WHERE student_id = %(source)s",
     "bookings": "UPDATE bookings SET student_id = %(into)s WHERE student_id = %(source)s",
+    "enrollments": "UPDATE student_course_enrollments SET student_id = %(into)s WHERE student_id = %(source)s",
     "waitlist_entries": "UPDATE waitlist_entries SET student_id = %(into)s WHERE student_id = %(source)s",
     "jobs": "UPDATE jobs SET student_id = %(into)s WHERE id = ANY(%(queued)s)",
     "notifications": r"""

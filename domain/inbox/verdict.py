@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -43,9 +44,13 @@ class Answered(Verdict):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Verdict):
-    """The rules say no to a command; that is final. `reason` is what its caller is told, `field` what it is about."""
+    """The rules say no to a command; that is final.
+
+    `reason` is what its caller is told, `field` what it is about, `more` what a program is told besides.
+    """
 
     field: str | None = None
+    more: Mapping[str, Any] | None = None
     status = "FAILED"
 
 

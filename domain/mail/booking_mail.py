@@ -54,7 +54,8 @@ SELECT n.kind, n.message_id::text, o.name AS organization, o.email_sender, o.slu
        (SELECT u.usage_date FROM all_access_daily_usages u
          WHERE u.student_package_id = b.student_package_id AND u.booking_id = b.id ORDER BY u.id DESC LIMIT 1)
          AS used_day,
-       g.name AS class, t.name AS teacher, e.label AS seat, k.name AS package, a.service_type AS credit_service,
+       g.name AS class, cs.label AS step, cs.title AS step_title, t.name AS teacher,
+       e.label AS seat, k.name AS package, a.service_type AS credit_service,
        greatest(a.credits - coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0), 0)
          AS credits_left,
        coalesce(p.dispute_status = 'LOST' OR p.amount_received > 0 AND p.amount_refunded >= p.amount_received, false)
@@ -72,6 +73,7 @@ SELECT n.kind, n.message_id::text, o.name AS organization, o.email_sender, o.slu
   JOIN students s ON s.id = b.student_id
   LEFT JOIN class_sessions c ON c.id = b.session_id
   LEFT JOIN group_classes g ON g.id = c.group_class_id
+  LEFT JOIN course_steps cs ON cs.id = b.course_step_id
   LEFT JOIN teachers t ON t.id = c.teacher_id
   LEFT JOIN seats e ON e.id = b.seat_id
   LEFT JOIN student_packages k ON k.id = b.student_package_id
@@ -106,7 +108,7 @@ def _to_student(row: Mapping[str, Any]) -> BookingMail:
         email=row["email"],
         heading=words.heading(row),
         opening=None,
-        session=row["class"],
+        session=words.session(row),
         details=words.details(row),
         notes=words.notes(row),
     )
@@ -120,7 +122,7 @@ def _to_guest(row: Mapping[str, Any]) -> BookingMail:
         email=row["guest_email"],
         heading=words.heading(row),
         opening=words.whose_guest(row),
-        session=row["class"],
+        session=words.session(row),
         details=words.details(row),
         notes=(*words.earlier(row), *words.studio(row)),
     )

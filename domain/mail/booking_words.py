@@ -44,8 +44,13 @@ def subject(row: Row) -> str:
     """Return what a mail is about, in one line."""
     if row["start_at"] is None:
         return f"{row['organization']}: your session is cancelled"
-    what = f"{row['class']}, {brief(row['start_at'], row['timezone'])}"
+    what = f"{session(row)}, {brief(row['start_at'], row['timezone'])}"
     return f"{row['organization']}: {SUBJECTS[_kind(row)].format(what=what)}"
+
+
+def session(row: Row) -> str | None:
+    """Return what takes place: the class, and of a course which step of it."""
+    return f"{row['step']}, {row['class']}" if row["step"] else row["class"]
 
 
 def heading(row: Row) -> str:
@@ -126,6 +131,8 @@ def _paid(row: Row) -> Iterator[str]:
         yield f"Paid with {_credits(row)} of {row['package']}, which has {row['credits_left']} left."
     elif row["payment_type"] == PaymentType.ALL_ACCESS:
         yield f"Paid with {row['package']}: this is your All-Access of {_day(row)}."
+    elif row["payment_type"] == PaymentType.COURSE:
+        yield f"It is step {row['step']}, {row['step_title']}, of your course {row['package']}."
     elif row["payment_type"] == PaymentType.FREE:
         yield "It is free of charge."
 
@@ -167,6 +174,8 @@ def _came_back(row: Row) -> Iterator[str]:
         yield f"{_credits(row)} came back to {row['package']}, which has {row['credits_left']} left."
     elif row["payment_type"] == PaymentType.ALL_ACCESS:
         yield f"Your All-Access of {_day(row)} came back."
+    elif row["payment_type"] == PaymentType.COURSE:
+        yield f"Step {row['step']} of {row['package']} is open again: book it whenever you like."
 
 
 def _stays_spent(row: Row) -> Iterator[str]:
@@ -174,6 +183,8 @@ def _stays_spent(row: Row) -> Iterator[str]:
         yield f"Spent: {_credits(row)} of {row['package']}, which has {row['credits_left']} left."
     elif row["payment_type"] == PaymentType.ALL_ACCESS:
         yield f"Spent: your All-Access of {_day(row)}."
+    elif row["payment_type"] == PaymentType.COURSE:
+        yield f"Step {row['step']} of {row['package']} counts as missed: ask the studio if you want to catch up."
 
 
 def _guest(row: Row) -> Iterator[str]:

@@ -13,13 +13,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from domain.enrollment.enroll import Bought, enroll
+from domain.enrollment.late_cohort import assign_late
 from domain.errors import DomainError, NotReady, UnknownProduct
 from domain.inbox.verdict import Done, Later, Parked, Verdict
 from domain.inbox.waiting import wake
 from domain.mail.unsent import retry_unsent
 from domain.purchase.buyer import complete_addresses, find_buyers
 from domain.purchase.grant import Sale, decide
-from domain.purchase.grant_rows import write
+from domain.purchase.grant_rows import Placed, write
 from domain.purchase.holder import lock_holders, refresh_flags
 from domain.purchase.payment import CHECKOUT, Fact, Purchase, PurchaseFact
 from domain.purchase.products import Catalog, hold_still, read_catalog
@@ -96,11 +98,32 @@ def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, 
     told = {sale.student_id: sale.purchase for sale in sales if sale.purchase.email and sale.purchase.external_id}
     complete_addresses(session, {student: told[student] for student in told if not holders[student].has_email})
     decision = decide(sales, holders, at=at)
-    write(session, decision, at=at)
+    placed = write(session, decision, at=at)
+    enroll(session, _courses(placed, sales), at=at)
+    assign_late(session, _late_cohorts(sales), at=at)
     retry_unsent(session, list(holders), at=at)
     refresh_flags(session, moved | {sale.student_id for sale in sales if sale.touches_flags}, at=at)
     granted = {grant.payment_id for grant in decision.grants}
     return [sale.purchase.key for sale in sales if sale.standing.payment_id in granted]
+
+
+def _courses(placed: Sequence[Placed], sales: Sequence[Sale]) -> list[Bought]:
+    """Return the courses among what was granted."""
+    told = {sale.standing.payment_id: sale.purchase for sale in sales}
+    programs = {line.product.id: line.product.program_id for sale in sales for line in sale.lines}
+    bought = []
+    for each in placed:
+        package, purchase = each.grant.package, told[each.grant.payment_id or 0]
+        if program_id := programs[package["product_id"]]:
+            owner = (package["organization_id"], each.grant.holder.id, each.package_id)
+            bought.append(Bought(*owner, program_id, purchase.cohort, purchase.is_revoked))
+    return bought
+
+
+def _late_cohorts(sales: Sequence[Sale]) -> dict[int, str]:
+    """Return the cohorts that purchases name which were granted before, by their orders."""
+    told = ((sale.standing.order, sale.purchase.cohort) for sale in sales)
+    return {order.id: cohort for order, cohort in told if order and order.fulfilled and cohort}
 
 
 def _lines(standing: Standing, judgement: Judgement | None) -> list[SaleLine] | None:
@@ -146,10 +169,10 @@ def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Jud
 
 def _after_fulfilment(fact: PurchaseFact, standing: Standing) -> Verdict:
     """Accept what comes after the package, unless it names another product: then somebody was sold the wrong one."""
-    if fact.product_code and standing.is_changed and standing.purchase.is_contradictory:
+    if (fact.product_code or fact.cohort) and standing.is_changed and standing.purchase.is_contradictory:
         return Parked(
             "contradictory_purchase",
-            f"the Checkout and the PaymentIntent of {fact.key} name different products: see which one was paid for",
+            f"the Checkout and the PaymentIntent of {fact.key} name different products or cohorts: see what was paid",
         )
     return Done()
 

@@ -61,6 +61,7 @@ class PurchaseFact:
     price_id: str | None = None
     product_id: str | None = None
     course: str | None = None
+    cohort: str | None = None
     lines: tuple[SoldLine, ...] = ()
 
     @property
@@ -157,8 +158,9 @@ class Purchase:
 
     @property
     def is_contradictory(self) -> bool:
-        """Whether its Checkout and its PaymentIntent name different products."""
-        return len({said["product_code"] for said in self._purchases if said["product_code"]}) > 1
+        """Whether its Checkout and its PaymentIntent name different products, or different cohorts of a course."""
+        named = ({said[name] for said in self._purchases if said.get(name)} for name in ("product_code", "cohort"))
+        return any(len(names) > 1 for names in named)
 
     @property
     def refunded(self) -> int:
@@ -215,6 +217,16 @@ class Purchase:
     def course(self) -> str | None:
         """The course program that metadata names."""
         return self._said("course")
+
+    @property
+    def cohort(self) -> str | None:
+        """The cohort of a course that metadata names: our id, or its code."""
+        return self._said("cohort")
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the money went back: what it bought is worth nothing."""
+        return self.order_status is OrderStatus.REFUNDED or self.dispute is DisputeStatus.LOST
 
     @property
     def lines(self) -> list[SoldLine]:

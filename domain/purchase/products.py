@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,8 @@ class CatalogProduct:
     draft_minutes: int | None
     draft_teacher_tier: int | None
     allowances: tuple[Allowance, ...]
+    # Of a course.
+    program_id: int | None = None
 
     @property
     def sessions(self) -> int:
@@ -63,18 +66,26 @@ class Catalog:
     by_code: dict[tuple[int, str], CatalogProduct]
     by_price: dict[tuple[int, str], CatalogProduct]
     by_stripe_product: dict[tuple[int, str], CatalogProduct]
+    by_course: dict[tuple[int, str], CatalogProduct]
 
+
+# A course's id, as a purchase may name it: a bigint has no more digits.
+ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+# What a credit of a course counts, where a unit must be said: a step is one credit, however long it is.
+STEP_MINUTES = 60
 
 COLUMNS = """
 SELECT p.id, p.organization_id, o.timezone, p.code, p.name, p.product_type, p.price, p.currency,
        p.validity_days, p.validity_starts, p.bundle_description, p.all_access_days, p.all_access_services,
        p.all_access_daily_limit, p.friend_pass_days, p.elite_badge, p.draft_service_type, p.draft_minutes,
-       p.draft_teacher_tier, p.stripe_product_id,
+       p.draft_teacher_tier, p.stripe_product_id, c.id AS program_id,
+       (SELECT count(*) FROM course_steps s WHERE s.course_program_id = c.id AND s.deleted_at IS NULL) AS steps,
        (SELECT array_agg(stripe_price_id) FROM stripe_prices WHERE product_id = p.id) AS price_ids,
-       (SELECT jsonb_agg(jsonb_build_array(position, service_type, teacher_tier, credits,
-                                           credit_unit_minutes, weight) ORDER BY position)
+       (SELECT jsonb_agg(jsonb_build_array(service_type, teacher_tier, credits, credit_unit_minutes, weight)
+                         ORDER BY position)
           FROM package_allowances WHERE product_id = p.id) AS lines
   FROM products p JOIN organizations o ON o.id = p.organization_id
+  LEFT JOIN course_programs c ON c.product_id = p.id
 """
 # Deleted products count too: what was paid before the shelf was cleared is still owed.
 NAMED = f"""
@@ -82,7 +93,8 @@ NAMED = f"""
  WHERE p.organization_id = ANY(%(organizations)s)
    AND (p.code = ANY(%(codes)s) OR p.stripe_product_id = ANY(%(products)s)
         OR p.id IN (SELECT product_id FROM stripe_prices
-                     WHERE organization_id = ANY(%(organizations)s) AND stripe_price_id = ANY(%(prices)s)))
+                     WHERE organization_id = ANY(%(organizations)s) AND stripe_price_id = ANY(%(prices)s))
+        OR c.id = ANY(%(courses)s))
 """  # noqa: S608 - our own text
 ON_SALE = f"""
 {COLUMNS}
@@ -102,16 +114,18 @@ def hold_still(session: Session, organizations: Collection[int]) -> None:
 
 def read_catalog(session: Session, purchases: Sequence[Purchase]) -> Catalog:
     """Read the products that purchases may name, with one statement."""
+    courses = _named(p.course for p in purchases)
     prices = _named(p.price_id for p in purchases) | {line.price_id for p in purchases for line in p.lines}
     rows = fetch(
         session,
         NAMED,
         organizations=list({p.organization_id for p in purchases}),
-        codes=list(_named(p.product_code for p in purchases)),
+        codes=list(_named(p.product_code for p in purchases) | courses),
         products=list(_named(p.product_id for p in purchases)),
         prices=list(prices),
+        courses=[int(name) for name in courses if ID.fullmatch(name)],
     )
-    catalog = Catalog({}, {}, {})
+    catalog = Catalog({}, {}, {}, {})
     for row in rows:
         _add(catalog, row)
     return catalog
@@ -130,6 +144,8 @@ def package_on_sale(session: Session, organization_id: int, product_id: int) -> 
 def _add(catalog: Catalog, row: dict[str, Any]) -> None:
     product, stripe_product, prices = _product(row)
     catalog.by_code[product.organization_id, product.code] = product
+    if product.program_id:
+        catalog.by_course[product.organization_id, str(product.program_id)] = product
     catalog.by_price.update({(product.organization_id, price): product for price in prices})
     if stripe_product:
         catalog.by_stripe_product[product.organization_id, stripe_product] = product
@@ -137,14 +153,16 @@ def _add(catalog: Catalog, row: dict[str, Any]) -> None:
 
 def _product(row: dict[str, Any]) -> tuple[CatalogProduct, str | None, list[str]]:
     """Return a product, and what Stripe calls it and its prices."""
-    stripe_product, prices, lines = row.pop("stripe_product_id"), row.pop("price_ids"), row.pop("lines")
+    stripe_product, prices = row.pop("stripe_product_id"), row.pop("price_ids")
+    lines = [(ServiceType.COURSE.value, 0, steps, STEP_MINUTES, None)] if (steps := row.pop("steps")) else []
+    lines += row.pop("lines") or []
     product = CatalogProduct(
         **row
         | {
             "product_type": ProductType(row["product_type"]),
             "validity_starts": ValidityStart(row["validity_starts"]),
             "draft_service_type": ServiceType(row["draft_service_type"]) if row["draft_service_type"] else None,
-            "allowances": tuple(Allowance(line[0], ServiceType(line[1]), *line[2:]) for line in lines or ()),
+            "allowances": tuple(Allowance(n, ServiceType(line[0]), *line[1:]) for n, line in enumerate(lines)),
         }
     )
     return product, stripe_product, prices or []

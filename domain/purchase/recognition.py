@@ -59,8 +59,15 @@ def _named(purchase: Purchase, catalog: Catalog) -> list[SaleLine]:
         if name:
             return [SaleLine(_known(products.get((organization, name)), f"{field} {name}", name), 1)]
     if purchase.course:
-        _known(None, f"course program {purchase.course}", purchase.course)
+        found = _course(organization, purchase.course, catalog)
+        return [SaleLine(_known(found, f"course program {purchase.course}", purchase.course), 1)]
     return []
+
+
+def _course(organization: int, name: str, catalog: Catalog) -> CatalogProduct | None:
+    """Return a course by its code, else by its id."""
+    by_code = catalog.by_code.get((organization, name))
+    return by_code if by_code and by_code.program_id else catalog.by_course.get((organization, name))
 
 
 def _itemised(purchase: Purchase, catalog: Catalog) -> list[SaleLine]:

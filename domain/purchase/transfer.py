@@ -23,6 +23,8 @@ SELECT o.id AS order_id, o.student_id AS giver, link.student_id AS taker
 MOVES = (
     "UPDATE orders SET student_id = new.taker FROM {moves} WHERE orders.id = new.order_id",
     "UPDATE student_packages SET student_id = new.taker FROM {moves} WHERE student_packages.order_id = new.order_id",
+    """UPDATE student_course_enrollments SET student_id = new.taker FROM {moves}, student_packages k
+        WHERE k.order_id = new.order_id AND student_course_enrollments.student_package_id = k.id""",
     "UPDATE bookings SET student_id = new.taker FROM {moves} WHERE bookings.order_id = new.order_id",
     """UPDATE notifications SET student_id = new.taker, status = 'PENDING' FROM {moves}
         WHERE notifications.order_id = new.order_id AND notifications.status <> 'SENT'""",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -9,9 +10,13 @@ from sqlalchemy.orm import Session as Transaction
 
 from db.bulk import update
 from db.models import Booking, BookingStatus
-from domain.booking.outgoing import Outgoing
+from domain.booking.outgoing import Outgoing, Row
 from domain.booking.rows import write
 from domain.booking.shape import shown
+from domain.booking.state import GIVEN_BACK, Standing, Student
+from domain.booking.students import complete
+from domain.enrollment.enrolled import read_enrollments
+from domain.enrollment.progress import follow
 from domain.errors import InvalidField, SessionCancelled, SessionNotStarted
 from domain.family import Result
 from domain.studio.command import Attend
@@ -34,14 +39,45 @@ def attend(transaction: Transaction, command: Attend, *, at: datetime) -> Result
     _check(gathered, command, at)
     standing = {each.id: each for each in gathered.bookings}
     changed = {number: status for number, status in command.marks if standing[number].status is not status}
+    _check_reopened([standing[number] for number in changed], command)
+    with_steps(transaction, gathered.students, [standing[number] for number in changed], at=at)
     outgoing = Outgoing()
     for number, status in changed.items():
         booking = standing[number]
         booking.status = status
-        outgoing.note(gathered.students[booking.student_id], EVENTS[status], asdict(booking), at=at)
+        note(outgoing, gathered.students[booking.student_id], asdict(booking), at=at)
     update(transaction, Booking, [{"id": number, "status": status} for number, status in changed.items()])
     write(transaction, outgoing, at=at)
     return {"marked": len(command.marks), "bookings": [shown(asdict(standing[number])) for number, _ in command.marks]}
+
+
+def note(outgoing: Outgoing, student: Student, booking: Row, *, at: datetime) -> None:
+    """Tell of who came or not, and let the step of a course follow."""
+    status = BookingStatus(booking["status"])
+    outgoing.note(student, EVENTS[status], booking, at=at)
+    follow(outgoing, student, booking, status, at=at)
+
+
+def with_steps(
+    transaction: Transaction, students: Mapping[int, Student], bookings: Sequence[Standing], *, at: datetime
+) -> None:
+    """Give students, who are held, the packages and steps of those of their bookings that take a step of a course."""
+    taking = [each for each in bookings if each.course_step_id is not None]
+    if not taking:
+        return
+    concerned = {each.student_id for each in taking}
+    named = [each.student_package_id for each in taking if each.student_package_id]
+    enrollments = read_enrollments(transaction, concerned, at=at)
+    complete(transaction, {each: students[each] for each in concerned}, [], named=named, enrollments=enrollments, at=at)
+
+
+def _check_reopened(bookings: Sequence[Standing], command: Attend) -> None:
+    """Refuse to mark what was missed and opened again: its step may be booked in another session by now."""
+    for booking in bookings:
+        if GIVEN_BACK in booking.metadata:
+            place = [number for number, _ in command.marks].index(booking.id)
+            advice = f"Leave out booking {booking.id}: its step was opened again, and is taken in another session."
+            raise InvalidField(f"marks.{place}", advice)
 
 
 def _check(gathered: Gathering, command: Attend, at: datetime) -> None:

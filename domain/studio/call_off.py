@@ -19,6 +19,7 @@ from domain.booking.shape import written
 from domain.booking.state import EXTENDED, Package, Session, Standing, Waiting, World
 from domain.booking.students import complete
 from domain.calendar.shape import shown_session
+from domain.enrollment.enrolled import enrollments_of
 from domain.errors import SessionCancelled
 from domain.family import Result
 from domain.holding.package import PackageStatus
@@ -72,7 +73,8 @@ def _close(desk: Desk, session: Session, entry: Waiting) -> None:
 def _world(transaction: Transaction, gathered: Gathering, at: datetime) -> World:
     """Return what stands of all who are in a session; not the session itself: its places are offered to nobody."""
     named = [each.student_package_id for each in gathered.bookings if each.student_package_id]
-    complete(transaction, gathered.students, [], named=named, at=at)
+    enrollments = enrollments_of(transaction, gathered.bookings, at=at)
+    complete(transaction, gathered.students, [], named=named, enrollments=enrollments, at=at)
     bookings = {each.id: each for each in gathered.bookings}
     ids = reserve(transaction, "bookings", _most_new(gathered.bookings))
     return World(gathered.students, {}, bookings, gathered.guests, ids)
@@ -107,6 +109,6 @@ def _extended(desk: Desk, host: Standing, package: Package) -> datetime | None:
         return None
     if host.payment_type is PaymentType.ALL_ACCESS:
         return gain_a_day(desk.outgoing, desk.student, package, at=desk.at)
-    if host.payment_type is PaymentType.CREDIT:
+    if host.payment_type in {PaymentType.CREDIT, PaymentType.COURSE}:
         return to_spend(desk.outgoing, desk.student, package, at=desk.at)
     return None

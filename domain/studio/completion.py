@@ -10,8 +10,9 @@ from db.transaction import fetch
 from domain.booking.facts import COLUMNS
 from domain.booking.outgoing import Outgoing
 from domain.booking.rows import write
+from domain.booking.state import Standing
 from domain.booking.students import read_students
-from domain.studio.attendance import COMPLETED
+from domain.studio.attendance import note, with_steps
 
 # Of one transaction.
 MOST = 200
@@ -53,7 +54,8 @@ def complete_sessions(session: Session, *, at: datetime) -> int:
     mine = [row["id"] for row in fetch(session, HOLD, ids=ids)]
     outgoing = Outgoing()
     rows = fetch(session, COMPLETE, ids=mine, students=list(held))
+    with_steps(session, held, [Standing.of(row) for row in rows], at=at)
     for row in sorted(rows, key=lambda row: int(row["id"])):
-        outgoing.note(held[row["student_id"]], COMPLETED, row, at=at)
+        note(outgoing, held[row["student_id"]], row, at=at)
     write(session, outgoing, at=at)
     return len(fetch(session, MARK, ids=mine, at=at))

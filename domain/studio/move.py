@@ -168,7 +168,7 @@ def _new_days(gathered: Gathering, new: Session) -> Iterator[tuple[int, tuple[st
 def _covered(outgoing: Outgoing, student: Student, booking: Standing, new: Session) -> datetime | None:
     """Have the package that paid with its credits last until its sessions; return its new end, if that is later."""
     package = student.packages.get(booking.student_package_id or 0)
-    if booking.payment_type is not PaymentType.CREDIT or package is None:
+    if booking.payment_type not in {PaymentType.CREDIT, PaymentType.COURSE} or package is None:
         return None
     if package.begins_with_use:
         package.starts.remove(booking.start_at)  # type: ignore[arg-type] # a booking that takes place has one

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from db.models import WaitlistStatus
+from db.models import ServiceType, WaitlistStatus
 from domain.booking.checks import check_open, session_of
 from domain.booking.command import Join, Leave
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
 from domain.booking.shape import written
 from domain.booking.state import Session, Waiting
+from domain.enrollment.taking import required_taking
 from domain.errors import (
     AlreadyBooked,
     AlreadyWaiting,
@@ -79,6 +80,8 @@ def end(desk: Desk, session: Session, entry: Waiting, status: WaitlistStatus, **
 def _check_line(session: Session, command: Join, desk: Desk) -> None:
     """Refuse a session for which nobody can wait, or nobody any more."""
     check_open(session, command, desk)
+    if session.service is ServiceType.COURSE:
+        required_taking(desk.student, session)
     if not session.has_waitlist:
         raise InvalidCommand(f"{session.name} has no waitlist: only group sessions have one.")
     if session.start_at - desk.student.cutoff <= desk.at:

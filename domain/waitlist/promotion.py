@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from db.bulk import insert
 from db.models import Job as JobRow
-from db.models import WaitlistStatus
+from db.models import ServiceType, WaitlistStatus
 from db.transaction import fetch
 from domain.booking.checks import check_free
 from domain.booking.command import Wish
@@ -26,6 +26,7 @@ from domain.booking.sessions import read_sessions
 from domain.booking.shape import written
 from domain.booking.state import UNDO_UNTIL, Session, Student, Waiting, World
 from domain.booking.students import complete, read_students
+from domain.enrollment.taking import open_taking, required_taking
 from domain.errors import Refusal, SessionFull
 from domain.family import Answer, Family, Job
 from domain.waitlist.calling import PROMOTE, promotion
@@ -111,14 +112,16 @@ def _promote(
 
 
 def _book(desk: Desk, wanted: Session, entry: Waiting, *, until: datetime) -> None:
-    """Book whose turn it is.
+    """Book whose turn it is: a step of their course that the session serves, else as any other session.
 
     Raises:
         Refusal: they are somewhere else then, or nothing that they hold pays; nothing was changed.
 
     """
+    is_course = wanted.service is ServiceType.COURSE
+    taking = required_taking(desk.student, wanted) if is_course else open_taking(desk.student, wanted)
     check_free(desk.student, wanted)
-    (row,) = take_places(desk, wanted, Party(None, Wish(), None, {UNDO_UNTIL: written(until)}))
+    (row,) = take_places(desk, wanted, Party(None, Wish(), None, {UNDO_UNTIL: written(until)}, taking=taking))
     end(desk, wanted, entry, WaitlistStatus.PROMOTED, booking_id=row["id"])
     desk.outgoing.note(desk.student, "booking.confirmed", row, at=desk.at)
     told = told_entry(entry, wanted, desk.student.external_id) | {"bookingId": row["id"]}

@@ -116,6 +116,86 @@ def test_the_clocks_going_forward_move_no_local_time(demo: Demo) -> None:
     assert len(starts) == 4
 
 
+COURSE_SESSIONS = """SELECT h.code AS cohort, h.capacity AS places, h.enrollment_deadline, e.label, e.position,
+                            e.is_required, c.code, c.service_type, s.capacity, s.start_at, s.end_at
+                       FROM course_cohort_sessions m JOIN course_cohorts h ON h.id = m.cohort_id
+                       JOIN course_step_options o ON o.id = m.course_step_option_id
+                       JOIN course_steps e ON e.id = o.course_step_id
+                       JOIN class_sessions s ON s.id = m.session_id JOIN group_classes c ON c.id = s.group_class_id
+                      ORDER BY s.start_at"""
+ALL_SESSIONS = """SELECT s.start_at, s.end_at FROM class_sessions s JOIN organizations o ON o.id = s.organization_id
+                   WHERE o.slug = 'thrive' ORDER BY s.start_at"""
+
+
+def test_the_course_is_on_sale_with_what_comes_with_it(demo: Demo) -> None:
+    demo.seed()
+
+    (course,) = demo.rows(
+        "SELECT p.*, a.service_type, a.credits, a.credit_unit_minutes FROM products p"
+        " JOIN package_allowances a ON a.product_id = p.id WHERE p.product_type = 'COURSE'"
+    )
+    assert (course["code"], course["price"], course["currency"], course["validity_days"]) == ("SFZ", 49_900, "USD", 365)
+    assert (course["service_type"], course["credits"], course["credit_unit_minutes"]) == ("PRIVATE", 2, 30)
+    assert course["active"]
+
+
+def test_the_course_has_a_cohort_whose_sessions_each_student_can_still_cancel(demo: Demo) -> None:
+    demo.seed()
+
+    sessions = demo.rows(COURSE_SESSIONS)
+    (deadline,) = {each["enrollment_deadline"] for each in sessions}
+    assert {(each["places"], each["capacity"], each["service_type"], each["is_required"]) for each in sessions} == {
+        (10, 10, "COURSE", True)
+    }
+    assert sorted((each["label"], each["code"]) for each in sessions) == [
+        *((f"SFZ-{step}", f"SFZ-{step}-{of}") for step in (1, 2, 3) for of in ("DAY", "EVE")),
+        ("SFZ-4", "SFZ-4-EVE"),
+    ]
+    assert [each["position"] for each in sessions] == sorted(each["position"] for each in sessions)
+    # Also of whoever enrolls last.
+    assert deadline > MORNING
+    assert sessions[0]["start_at"] > deadline + timedelta(hours=48)
+    assert sessions[-1]["start_at"] < MORNING + timedelta(days=30)
+
+
+def test_nothing_overlaps_in_thrive_so_that_a_student_can_be_in_all_of_it(demo: Demo) -> None:
+    demo.seed()
+
+    sessions = demo.rows(ALL_SESSIONS)
+
+    assert len(sessions) == 4 * 30 + 7
+    assert all(earlier["end_at"] <= later["start_at"] for earlier, later in pairwise(sessions))
+
+
+def test_a_cohort_is_added_when_none_takes_enrollments_any_more(demo: Demo) -> None:
+    demo.seed()
+    (deadline,) = {each["enrollment_deadline"] for each in demo.rows(COURSE_SESSIONS)}
+
+    before = demo.seed(deadline - timedelta(seconds=1))
+    first = demo.rows(COURSE_SESSIONS)
+    after = demo.seed(deadline)
+    both = demo.rows(COURSE_SESSIONS)
+
+    assert [name for name in before if name.startswith("thrive")] == ["thrive/sessions (56)"]
+    assert after == ["thrive/sessions (7)"]
+    assert (len(first), len(both), len({each["cohort"] for each in both})) == (7, 14, 2)
+    sessions = demo.rows(ALL_SESSIONS)
+    assert all(earlier["end_at"] <= later["start_at"] for earlier, later in pairwise(sessions))
+    assert demo.seed(deadline) == []
+
+
+def test_what_somebody_did_to_a_cohort_that_is_open_stays(demo: Demo) -> None:
+    demo.seed()
+    demo.rows("UPDATE course_cohorts SET name = 'Ours', capacity = 4")
+    demo.rows("DELETE FROM course_cohort_sessions WHERE id %% 2 = 0")
+
+    again = demo.seed()
+
+    assert again == []
+    assert [row["name"] for row in demo.rows("SELECT name FROM course_cohorts")] == ["Ours"]
+    assert len(demo.rows(COURSE_SESSIONS)) == 4
+
+
 def test_the_demo_is_quick(demo: Demo) -> None:
     began = time.monotonic()
 

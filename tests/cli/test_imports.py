@@ -22,6 +22,7 @@ GROUPS = {
     "jobs": {"list", "show", "retry"},
     "task": {"list", "run"},
     "student": {"merge"},
+    "import": {"legacy"},
     "bench": {"intake", "fulfil"},
 }
 ALONE = {"up", "gateway", "worker", "beat", "migrate", "token", "audit", "doctor"}

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from db.transaction import reading
 from domain import student
 from domain.booking.view import whole_bookings
+from domain.enrollment.enrollment_view import course_packages
 from domain.holding.holding import holdings
 from webhook_gateway import caller, paging
 from webhook_gateway.gateway import here
@@ -17,6 +18,7 @@ from webhook_gateway.routes.group import group_for
 from webhook_gateway.routes.redemptions import DESK
 from webhook_gateway.schema.base import PageQuery
 from webhook_gateway.schema.booking import BookingPage, BookingQuery
+from webhook_gateway.schema.course_package import CoursePackagePage
 from webhook_gateway.schema.package import HoldingPage
 from webhook_gateway.schema.problem import problems
 from webhook_gateway.schema.redemption import MemberPath
@@ -44,6 +46,16 @@ def list_bookings_of_member(path: MemberPath, query: BookingQuery) -> Response:
         student_id = _known(session, organization_id, path)
         rows = whole_bookings(session, organization_id, student_id, paging.part(query), status=query.status)
     return respond(BookingPage.model_validate(paging.page(rows, query)))
+
+
+@members.get("/<path:member_id>/course-packages", responses=problems(404) | {200: CoursePackagePage})
+def list_course_packages_of_member(path: MemberPath, query: PageQuery) -> Response:
+    """List the courses that a member bought, newest first: progress, the step to book next, what else is left."""
+    organization_id = caller.current().organization()
+    with reading(here().engine) as session:
+        student_id = _known(session, organization_id, path)
+        rows = course_packages(session, organization_id, student_id, paging.part(query), at=clock.now())
+    return respond(CoursePackagePage.model_validate(paging.page(rows, query)))
 
 
 def _known(session: Session, organization_id: int, path: MemberPath) -> int:

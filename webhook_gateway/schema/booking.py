@@ -42,8 +42,8 @@ Email = Annotated[str, _text(254, ADDRESS), AfterValidator(_dotted)]
 Reason = Annotated[str, _text(500)]
 StudentId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=NAMED)]
 NewStudentId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=DISTINCT)]
-# How a caller may choose to pay; a friend's place and a course step are paid by what they belong to.
-Payment = Literal["ALL_ACCESS", "CREDIT", "FREE"]
+# How a caller may choose to pay; a friend's place is paid by the friend pass.
+Payment = Literal["ALL_ACCESS", "CREDIT", "COURSE", "FREE"]
 
 OVERRIDE = "The studio's exception to the rules, by staff, with a reason"
 FORFEIT = "Give up a place too late for it to be given back: what paid for it stays spent"

@@ -49,6 +49,15 @@ class CalendarSeat(Output):
     taken: bool
 
 
+class CourseMark(Output):
+    """A step of a course that a session serves."""
+
+    course_code: str
+    step_id: int
+    step_label: str
+    step_order: int
+
+
 class CalendarSession(Output):
     """A session that takes place."""
 
@@ -66,6 +75,7 @@ class CalendarSession(Output):
     teacher_name: str | None = Field(description="Null as long as nobody is named")
     teacher_tier: int = Field(description="0 is the standard")
     seats: list[CalendarSeat] | None = optional("Of a class that has seats: each place is one of them")
+    course_steps: list[CourseMark] | None = optional("Of a class that serves steps of courses on sale")
 
 
 class CalendarPage(Page[CalendarSession]):

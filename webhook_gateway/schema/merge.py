@@ -21,6 +21,7 @@ class Moved(Output):
     orders: int
     packages: int
     bookings: int
+    enrollments: int
     all_access_days: int
     waitlist_entries: int
     jobs: int

@@ -11,14 +11,13 @@ from db.models import ServiceType, ValidityStart
 from domain.booking.fit import Fit
 from domain.catalog.entries import (
     MAX_LINES,
-    MAX_PRICES,
     AllowanceEntry,
     DailyLimit,
     PassServices,
     ProductEntry,
     ScheduleLater,
 )
-from domain.catalog.fields import Code, Currency, Days, Money, Name, Tier
+from domain.catalog.fields import Code, Currency, Days, Money, Name, Prices, Tier
 from domain.holding.holding import FriendPassStatus
 from domain.holding.package import PackageStatus
 from webhook_gateway.path import MAX_ID
@@ -85,7 +84,7 @@ class PackageChange(Input):
     elite_badge: Flag = kept()
     schedule_later: ScheduleLaterInput | None = None
     stripe_product_id: Name | None = None
-    stripe_price_ids: Annotated[tuple[Name, ...], Field(max_length=MAX_PRICES)] = kept()
+    stripe_price_ids: Prices = kept()
     active: Flag = kept()
 
 

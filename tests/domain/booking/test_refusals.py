@@ -22,8 +22,11 @@ ADVICE = re.compile(
     r"(: |, or |\. )(choose|send|ask|name|enroll|buy|change|cancel|book|leave|look|it pays again|GET /api/)",
     re.IGNORECASE,
 )
-# Those of the desk, and of who looks after students, have their cases there.
-OF_OTHERS = {"student_merged", "session_not_started", "coupon_invalid", "coupon_exhausted"}
+# Those of the desk, of courses, and of who looks after students, have their cases there.
+OF_OTHERS = {
+    "student_merged", "session_not_started", "coupon_invalid", "coupon_exhausted",
+    "step_already_booked", "step_not_booked", "invalid_option", "cohort_full", "already_enrolled",
+}  # fmt: skip
 
 
 def case(function: Case) -> Case:

@@ -11,11 +11,15 @@ NUMBERS = (
     "ALTER TABLE coupon_uses DROP CONSTRAINT ck_coupon_uses_within_limit",
     "ALTER TABLE coupon_uses DROP CONSTRAINT ck_coupon_uses_within_limit_of_student",
 )
+RECORD = "INSERT INTO legacy_records (organization_id, kind, legacy_id, row_id, imported_at)"
 BREAKS_OF_DESK: dict[str, Sequence[str]] = {
     "coupon.within_limits": ["UPDATE coupon_uses SET number = 101 WHERE id = 2"],
     "coupon.used_for_a_package": ["UPDATE coupon_uses SET student_package_id = NULL WHERE id = 1"],
     "coupon.as_its_type": ["DELETE FROM package_uses WHERE kind = 'BONUS'"],
     "desk.order": ["UPDATE orders SET paid = paid + list_price WHERE payment_id IS NULL"],
+    "desk.taken_over": [
+        f"{RECORD} VALUES (1, 'order', 'packages/1', 999, now())",
+    ],
 }
 # Other ways to break the same.
 ALSO: Sequence[tuple[str, str]] = (
@@ -30,5 +34,10 @@ ALSO: Sequence[tuple[str, str]] = (
     ),
     ("desk.order", "UPDATE orders SET status = 'PENDING' WHERE payment_id IS NULL"),
     ("desk.order", "UPDATE student_packages SET redeemed_by = NULL"),
+    ("desk.taken_over", "UPDATE student_packages SET redeemed_by = 'import legacy'"),
+    (
+        "desk.taken_over",
+        f"{RECORD} SELECT 3 - organization_id, 'order', 'packages/' || id, id, now() FROM orders",
+    ),
     ("payment.one_order", "DELETE FROM package_uses WHERE kind = 'BONUS'"),
 )

@@ -45,6 +45,7 @@ def test_everything_goes_along(timetable: Timetable) -> None:
         "packages": 2,
         "bookings": 3,
         "all_access_days": 1,
+        "enrollments": 0,
         "waitlist_entries": 1,
         "jobs": 0,
         "notifications": 5,

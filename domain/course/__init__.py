@@ -1,0 +1,1 @@
+"""Courses on sale: planned, published, shown, and counted."""

@@ -1,0 +1,70 @@
+"""Which sessions a batch may put somebody into who names none: looked at before they are locked, some to spare."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from sqlalchemy.orm import Session as Transaction
+
+from db.transaction import fetch
+from domain.enrollment.enrollment import Enrollment, Option, Step
+from domain.enrollment.step_command import Selection
+
+# An option that may be taken, and the session that is named for it, if one is.
+Want = tuple[Option, int | None]
+
+# Others take places between the look and the lock: two more batches of as many.
+SPARE = 40
+# Even if each has one place only.
+MOST = 60
+
+AHEAD = """
+SELECT kind.id AS class_id, c.id, c.free
+  FROM unnest(%(classes)s::bigint[]) AS kind (id) CROSS JOIN LATERAL (
+       SELECT s.id, s.start_at, s.capacity - (SELECT count(*) FROM bookings b
+                                               WHERE b.session_id = s.id AND b.place IS NOT NULL) AS free
+         FROM class_sessions s
+        WHERE s.group_class_id = kind.id AND s.status = 'SCHEDULED' AND NOT s.arranged AND s.start_at > %(at)s
+        ORDER BY s.start_at LIMIT %(most)s) c
+ ORDER BY c.start_at, c.id
+"""
+
+
+def selected(enrollment: Enrollment, selections: Iterable[Selection]) -> Iterator[Want]:
+    """Yield the options that are selected, as far as there are such."""
+    for selection in selections:
+        step = enrollment.steps.get(selection.step_id)
+        if option := step.choice(selection.option_id) if step else None:
+            yield option, selection.session_id
+
+
+def only_options(steps: Iterable[Step]) -> Iterator[Want]:
+    """Yield the only options of steps that are open, or may be by then."""
+    for step in steps:
+        if option := step.only:
+            yield option, None
+
+
+def sessions_of(wants: Iterable[Want]) -> tuple[set[int], Counter[int]]:
+    """Return the sessions that are wanted by name or cohort, and the classes of which any will do, with how often."""
+    named, classes = set[int](), Counter[int]()
+    for option, session_id in wants:
+        if session := session_id or option.session_id:
+            named.add(session)
+        else:
+            classes[option.class_id] += 1
+    return named, classes
+
+
+def read_ahead(transaction: Transaction, classes: Mapping[int, int], *, at: datetime) -> dict[int, list[int]]:
+    """Return by class sessions ahead that have free places, in the order of their starts, for so many and some more."""
+    found: dict[int, list[int]] = {}
+    places = Counter[int]()
+    for row in fetch(transaction, AHEAD, classes=list(classes), at=at, most=MOST) if classes else ():
+        kind = row["class_id"]
+        if row["free"] > 0 and places[kind] < classes[kind] + SPARE:
+            places[kind] += row["free"]
+            found.setdefault(kind, []).append(row["id"])
+    return found

@@ -1,0 +1,91 @@
+"""What a batch of commands needs to know of courses: enrollments, cohorts, and the sessions that steps may be taken in.
+
+Cohorts are locked here, between students and teachers (docs/adr/0003); sessions only looked at, and locked later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session as Transaction
+
+from domain.booking.command import Command
+from domain.booking.state import Standing
+from domain.enrollment.candidates import Want, only_options, read_ahead, selected, sessions_of
+from domain.enrollment.enrolled import read_cohorts, read_enrollments
+from domain.enrollment.enrollment import Cohort, Enrollment
+from domain.enrollment.step_command import AssignCohort, BookStep, BookSteps, CancelStep, ChangeStep, ReopenStep
+
+StepOrder = BookStep | ChangeStep | CancelStep | BookSteps | AssignCohort | ReopenStep
+
+
+@dataclass(slots=True)
+class CourseFacts:
+    """Enrollments by package, None where nothing is about any; sessions wanted, by job; those ahead, by class."""
+
+    enrollments: dict[int, Enrollment] | None = None
+    cohorts: dict[int, Cohort] = field(default_factory=dict)
+    sessions: dict[int, set[int]] = field(default_factory=dict)
+    ahead: dict[int, list[int]] = field(default_factory=dict)
+    bookings: set[int] = field(default_factory=set)
+    packages: set[int] = field(default_factory=set)
+    # The most bookings that all the commands may make.
+    most_new: int = 0
+
+
+def read_course_facts(
+    transaction: Transaction, commands: Sequence[Command], standing: Sequence[Standing], *, at: datetime
+) -> CourseFacts:
+    """Read what commands are about, and what bookings that stand belong to; locks cohorts that are named."""
+    orders = [command for command in commands if isinstance(command, StepOrder)]
+    students = {order.student_id for order in orders}
+    students |= {each.student_id for each in standing if each.course_step_id is not None}
+    if not students:
+        return CourseFacts()
+    facts = CourseFacts(read_enrollments(transaction, students, at=at))
+    named = {order.cohort_id for order in orders if isinstance(order, AssignCohort) and order.cohort_id}
+    facts.cohorts = read_cohorts(transaction, named, at=at)
+    _add_wants(transaction, facts, orders, at=at)
+    return facts
+
+
+def _add_wants(transaction: Transaction, facts: CourseFacts, orders: Sequence[StepOrder], *, at: datetime) -> None:
+    enrollments = facts.enrollments or {}
+    by_id = {each.id: each for each in enrollments.values()}
+    wants = {}
+    for order in orders:
+        if isinstance(order, AssignCohort | ReopenStep):
+            enrollment = by_id.get(order.enrollment_id)
+        else:
+            enrollment = enrollments.get(order.package_id)
+        if enrollment:
+            facts.packages.add(enrollment.package_id)
+            facts.most_new += len(enrollment.steps) if isinstance(order, BookSteps | AssignCohort) else 1
+            facts.bookings |= {step.booking_id for step in enrollment.steps.values() if step.booking_id}
+            wants[order.job_id] = sessions_of(_wanted(order, enrollment, facts.cohorts))
+    classes = _sum(classes for _, classes in wants.values())
+    facts.ahead = read_ahead(transaction, classes, at=at)
+    for job_id, (sessions, any_of) in wants.items():
+        facts.sessions[job_id] = sessions.union(*(facts.ahead.get(kind, ()) for kind in any_of))
+
+
+def _wanted(order: StepOrder, enrollment: Enrollment, cohorts: Mapping[int, Cohort]) -> list[Want]:
+    """Return the options that a command may take."""
+    if isinstance(order, BookStep | ChangeStep):
+        return list(selected(enrollment, [order.selection]))
+    if isinstance(order, BookSteps):
+        return [*selected(enrollment, order.selections), *only_options(enrollment.steps.values())]
+    if isinstance(order, AssignCohort):
+        cohort = cohorts.get(order.cohort_id or 0)
+        return list(only_options(enrollment.within(cohort.sessions if cohort else {})))
+    return []
+
+
+def _sum(counts: Iterable[Counter[int]]) -> Counter[int]:
+    total = Counter[int]()
+    for each in counts:
+        total.update(each)
+    return total

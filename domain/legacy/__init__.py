@@ -1,0 +1,1 @@
+"""What the systems that Punchcard replaces have on record, taken over."""

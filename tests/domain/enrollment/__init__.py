@@ -1,0 +1,1 @@
+"""Booking: every rule, against the real database."""

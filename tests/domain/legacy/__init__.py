@@ -1,0 +1,1 @@
+"""Old records: what each becomes, against the real database."""
