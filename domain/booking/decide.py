@@ -51,6 +51,7 @@ def _book(command: Book, desk: Desk) -> Result:
     session = session_of(command.session_id, desk)
     check_open(session, command, desk)
     taking = _enrolled(command.wish, desk, session)
+    _check_friend(command.friend, session)
     check_free(desk.student, session)
     note = {STAFF_REASON: command.wish.reason} if command.wish.reason else {}
     rows = take_places(desk, session, Party(command.seat_id, command.wish, command.friend, note, taking=taking))
@@ -81,6 +82,7 @@ def _change(command: Change, desk: Desk) -> Result:
         release(desk, old, status, {}, stays=stays)
         check_open(session, command, desk)
         taking = _instead(command.wish, desk, old, session)
+        _check_friend(friend, session)
         check_free(desk.student, session)
         rows = take_places(desk, session, replace(party, taking=taking))
     if UNDO_UNTIL in note:
@@ -95,6 +97,11 @@ def _enrolled(wish: Wish, desk: Desk, session: Session) -> Taking | None:
         return required_taking(desk.student, session, package_id=wish.package_id)
     check_for_all(session)
     return None
+
+
+def _check_friend(friend: Friend | None, session: Session) -> None:
+    if friend and session.service is ServiceType.COURSE:
+        raise InvalidCommand(f"{session.name} belongs to a course, and takes its students only: leave the friend out.")
 
 
 def _instead(wish: Wish, desk: Desk, old: Standing, session: Session) -> Taking | None:

@@ -93,7 +93,7 @@ def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, 
         return []
     buyers = _buyers(session, [standing[key] for key in concerned], at=at)
     sales = [Sale(standing[key], lines, buyers[key]) for key, lines in concerned.items()]
-    moved = transfer(session, sales)
+    moved = transfer(session, sales, at=at)
     holders = lock_holders(session, {*buyers.values(), *moved}, at=at)
     told = {sale.student_id: sale.purchase for sale in sales if sale.purchase.email and sale.purchase.external_id}
     complete_addresses(session, {student: told[student] for student in told if not holders[student].has_email})

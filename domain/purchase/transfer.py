@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from db.transaction import fetch
+from domain.purchase.clash import free_clashes
 from domain.purchase.grant import Sale
 
 # Purchases of a Stripe customer that named nobody follow the student whom a purchase of that customer named.
@@ -32,8 +34,8 @@ MOVES = (
 ARRAYS = "unnest(%(orders)s::bigint[], %(takers)s::bigint[]) AS new (order_id, taker)"
 
 
-def transfer(session: Session, sales: Sequence[Sale]) -> set[int]:
-    """Give orders, with all that hangs on them, to their buyers; return the students concerned."""
+def transfer(session: Session, sales: Sequence[Sale], *, at: datetime) -> set[int]:
+    """Give orders, with all that hangs on them and fits, to their buyers; return the students concerned."""
     moves: dict[int, tuple[int, int]] = {
         order.id: (order.student_id, sale.student_id)
         for sale in sales
@@ -43,6 +45,7 @@ def transfer(session: Session, sales: Sequence[Sale]) -> set[int]:
     if not moves:
         return set()
     takers = [taker for _, taker in moves.values()]
+    free_clashes(session, dict(zip(moves, takers, strict=True)), at=at)
     for statement in MOVES:
         fetch(session, statement.format(moves=ARRAYS), orders=list(moves), takers=takers)
     return {student for pair in moves.values() for student in pair}

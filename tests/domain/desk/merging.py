@@ -28,9 +28,9 @@ def joined_into_new(timetable: Timetable, source: str = "old") -> Merged:
     return joined(timetable, source, "ada")
 
 
-def refused(timetable: Timetable, source: str, into: str, kind: type[Refusal]) -> str:
+def refused(timetable: Timetable, source: str, into: str, kind: type[Refusal], *, org: str = "lumen") -> str:
     with nothing_written(timetable), pytest.raises(kind) as refusal:
-        joined(timetable, source, into)
+        joined(timetable, source, into, org=org)
     return str(refusal.value)
 
 

@@ -294,3 +294,48 @@ def test_a_purchase_whose_events_name_two_cohorts_is_shown_to_staff(school: Scho
     school.timetable.studio.deliver(paid)
 
     assert school.timetable.studio.event(paid)["error_code"] == "contradictory_purchase"
+
+
+def guest_then_ada(school: School, cohort: object = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the events of a purchase of which the first names nobody, and the second Ada."""
+    about = {"org": "thrive", "product_code": "SFZ"} | ({"cohort_id": str(cohort)} if cohort else {})
+    paid = intent("pi_guest", amount=49_900, currency="usd", email="guest@example.com", **about)
+    return paid, school.purchase("ada", cohort, payment="pi_guest")
+
+
+def test_a_purchase_that_turns_out_to_be_anothers_takes_its_steps_along(school: School) -> None:
+    paid, checkout = guest_then_ada(school, school.cohort())
+
+    school.timetable.studio.deliver(paid)
+    school.timetable.studio.deliver(checkout)
+
+    assert school.timetable.who(school.sessions["SFZ-4-EVE"]) == ["ada"]
+    assert school.book("ada", 1, "SFZ-1-DAY").code == "done"
+
+
+def test_a_step_at_a_time_when_its_new_owner_is_elsewhere_is_open_again(school: School) -> None:
+    paid, checkout = guest_then_ada(school)
+    school.timetable.buy("ada", "BUNDLE-5P-3G")
+    clash = school.timetable.session(school.start(school.sessions["SFZ-4-EVE"]), org="thrive", minutes=30)
+    school.timetable.do("booking.book", "ada", org="thrive", sessionId=clash)
+
+    school.timetable.studio.deliver(paid)
+    school.timetable.studio.deliver(checkout)
+
+    package = school.timetable.studio.one("SELECT student_package_id AS id FROM student_course_enrollments")["id"]
+    assert school.timetable.studio.event(checkout)["status"] == "PROCESSED"
+    assert school.progress(package)["SFZ-4"] == "CANCELLED"
+    assert school.timetable.left(package) == [4, 2]
+
+
+def test_a_second_place_in_a_cohort_is_left_to_staff_when_a_purchase_becomes_anothers(school: School) -> None:
+    cohort = school.cohort()
+    school.enroll("ada", cohort)
+    paid, checkout = guest_then_ada(school, cohort)
+
+    school.timetable.studio.deliver(paid)
+    school.timetable.studio.deliver(checkout)
+
+    row = school.timetable.studio.one("SELECT * FROM student_course_enrollments ORDER BY id DESC LIMIT 1")
+    assert (row["status"], row["review_reason"], row["place"]) == ("NEEDS_REVIEW", "SECOND_PURCHASE", None)
+    assert school.timetable.active(school.sessions["SFZ-4-EVE"]) == 1
