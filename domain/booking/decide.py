@@ -21,7 +21,7 @@ from domain.booking.release import cancel, check_changeable, moved_from, outcome
 from domain.booking.schedule import schedule
 from domain.booking.state import STAFF_REASON, UNDO_UNTIL, Session, Standing, World
 from domain.enrollment.assign import assign_cohort
-from domain.enrollment.book_step import book_step, book_steps, cancel_step, change_step
+from domain.enrollment.book_step import book_step, book_steps, cancel_step, change_step, flag_skipped
 from domain.enrollment.reopen import reopen_step
 from domain.enrollment.step_command import AssignCohort, BookStep, BookSteps, CancelStep, ChangeStep, ReopenStep
 from domain.enrollment.taking import Taking, required_taking, takings
@@ -56,6 +56,8 @@ def _book(command: Book, desk: Desk) -> Result:
     note = {STAFF_REASON: command.wish.reason} if command.wish.reason else {}
     rows = take_places(desk, session, Party(command.seat_id, command.wish, command.friend, note, taking=taking))
     leave_for(desk, session)
+    if taking:
+        flag_skipped(desk, taking.enrollment, [taking.step])
     return desk.answer("booking.confirmed", rows)
 
 

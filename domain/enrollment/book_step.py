@@ -54,7 +54,7 @@ def book_step(command: BookStep, desk: Desk) -> Result:
     """
     enrollment = own_enrollment(command.package_id, desk)
     taken = _select(desk, command, enrollment, command.selection)
-    return taken.shown | _skip(desk, enrollment, [taken.step])
+    return taken.shown | flag_skipped(desk, enrollment, [taken.step])
 
 
 def change_step(command: ChangeStep, desk: Desk) -> Result:
@@ -86,7 +86,7 @@ def book_steps(command: BookSteps, desk: Desk) -> Result:
     # What was undone in memory is another object by now.
     enrollment = own_enrollment(command.package_id, desk)
     auto, not_booked = book_only_options(desk, command, enrollment)
-    _skip(desk, enrollment, [taken.step for taken in manual])
+    flag_skipped(desk, enrollment, [taken.step for taken in manual])
     return {
         "bookings": [taken.shown for taken in (*manual, *auto)],
         "autoBooked": [taken.step.step_id for taken in auto],
@@ -109,6 +109,16 @@ def book_only_options(desk: Desk, order: Order, enrollment: Enrollment) -> tuple
                 desk.tell("booking.confirmed", done.row)
                 taken.append(done)
     return taken, not_booked
+
+
+def flag_skipped(desk: Desk, enrollment: Enrollment, booked: Sequence[Step]) -> Row:
+    """Flag the steps that are open before one that was chosen; return them, if there are any."""
+    last = max((step.order for step in booked), default=0)
+    skipped = [step for step in enrollment.open_steps if step.order < last]
+    for step in skipped:
+        step.skipped = True
+        keep(desk.outgoing, step)
+    return {"skippedSteps": [step.step_id for step in skipped]} if skipped else {}
 
 
 def own_enrollment(package_id: int, desk: Desk) -> Enrollment:
@@ -226,13 +236,3 @@ def _booked(desk: Desk, step: Step) -> Standing:
     if step.status is not StepStatus.BOOKED or standing is None:
         raise StepNotBooked(f"{step.label} is {step.status.value}, and has no booking that stands.")
     return standing
-
-
-def _skip(desk: Desk, enrollment: Enrollment, booked: Sequence[Step]) -> Row:
-    """Flag the steps that are open before one that was chosen; return them, if there are any."""
-    last = max((step.order for step in booked), default=0)
-    skipped = [step for step in enrollment.open_steps if step.order < last]
-    for step in skipped:
-        step.skipped = True
-        keep(desk.outgoing, step)
-    return {"skippedSteps": [step.step_id for step in skipped]} if skipped else {}

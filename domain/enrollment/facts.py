@@ -64,12 +64,21 @@ def _add_wants(transaction: Transaction, facts: CourseFacts, orders: Sequence[St
         if enrollment:
             facts.packages.add(enrollment.package_id)
             facts.most_new += len(enrollment.steps) if isinstance(order, BookSteps | AssignCohort) else 1
-            facts.bookings |= {step.booking_id for step in enrollment.steps.values() if step.booking_id}
+            facts.bookings |= _booking(order, enrollment)
             wants[order.job_id] = sessions_of(_wanted(order, enrollment, facts.cohorts))
     classes = _sum(classes for _, classes in wants.values())
     facts.ahead = read_ahead(transaction, classes, at=at)
     for job_id, (sessions, any_of) in wants.items():
         facts.sessions[job_id] = sessions.union(*(facts.ahead.get(kind, ()) for kind in any_of))
+
+
+def _booking(order: StepOrder, enrollment: Enrollment) -> set[int]:
+    """Return the booking of the step that a command is about, if it is about one that stands or was missed."""
+    if isinstance(order, ChangeStep):
+        step = enrollment.steps.get(order.selection.step_id)
+    else:
+        step = enrollment.steps.get(order.step_id) if isinstance(order, CancelStep | ReopenStep) else None
+    return {step.booking_id} if step and step.booking_id else set()
 
 
 def _wanted(order: StepOrder, enrollment: Enrollment, cohorts: Mapping[int, Cohort]) -> list[Want]:

@@ -26,6 +26,7 @@ from domain.booking.sessions import read_sessions
 from domain.booking.shape import written
 from domain.booking.state import UNDO_UNTIL, Session, Student, Waiting, World
 from domain.booking.students import complete, read_students
+from domain.enrollment.book_step import flag_skipped
 from domain.enrollment.taking import open_taking, required_taking
 from domain.errors import Refusal, SessionFull
 from domain.family import Answer, Family, Job
@@ -123,6 +124,8 @@ def _book(desk: Desk, wanted: Session, entry: Waiting, *, until: datetime) -> No
     check_free(desk.student, wanted)
     (row,) = take_places(desk, wanted, Party(None, Wish(), None, {UNDO_UNTIL: written(until)}, taking=taking))
     end(desk, wanted, entry, WaitlistStatus.PROMOTED, booking_id=row["id"])
+    if taking:
+        flag_skipped(desk, taking.enrollment, [taking.step])
     desk.outgoing.note(desk.student, "booking.confirmed", row, at=desk.at)
     told = told_entry(entry, wanted, desk.student.external_id) | {"bookingId": row["id"]}
     desk.outgoing.publish(desk.student, PROMOTED, f"waitlist/{entry.id}", told, at=desk.at)

@@ -66,6 +66,14 @@ def test_who_is_enrolled_takes_the_step_by_an_ordinary_booking(school: School) -
     assert school.progress(package)["SFZ-1"] == "BOOKED"
 
 
+def test_who_takes_a_later_step_by_whatever_way_skips_those_before(school: School) -> None:
+    package = school.enroll("ada")
+
+    book(school, "ada", school.sessions["SFZ-2-DAY"])
+
+    assert school.progress(package)["SFZ-1"] == "UNBOOKED*"
+
+
 def test_a_step_is_taken_once_by_whatever_way(school: School) -> None:
     school.enroll("ada")
     book(school, "ada", school.sessions["SFZ-1-DAY"])
