@@ -11,6 +11,7 @@ from domain.enrollment.step_command import ASSIGN_COHORT, BOOK_STEP, BOOK_STEPS,
 from webhook_gateway import caller
 from webhook_gateway.command import Command, perform
 from webhook_gateway.job_store import Subject
+from webhook_gateway.problem import Problem
 from webhook_gateway.routes.group import command_group
 from webhook_gateway.schema.base import Input
 from webhook_gateway.schema.booking import Accepted
@@ -79,8 +80,11 @@ def reopen_step(path: EnrollmentStepPath, body: ReopenStepRequest) -> Response:
 
 def _perform(kind: str, path: CoursePackagePath, said: dict[str, Any]) -> Response:
     """Do something with a course of the caller's own."""
+    claims = caller.claims()
+    if claims.role is not Role.STUDENT:
+        raise Problem("forbidden", "Use a student's token: this one stands for no student.")
     about = (Subject.PACKAGE, path.package_id)
-    return perform(Command(kind, {"packageId": path.package_id} | said, caller.claims().sub, about))
+    return perform(Command(kind, {"packageId": path.package_id} | said, claims.sub, about))
 
 
 def _of_step(path: StepPath, body: Input) -> dict[str, Any]:

@@ -28,6 +28,11 @@ class Problem(BaseModel):
     code: str = Field(description="Stable and machine-readable")
     retryable: bool = Field(description="Whether the same request may succeed later")
     errors: list[FieldProblem] | None = Field(default=None, exclude_if=lambda errors: errors is None)
+    courses: list[str] | None = Field(
+        default=None,
+        exclude_if=lambda courses: courses is None,
+        description="With `enrollment_required`: codes of the courses on sale that the session belongs to",
+    )
 
 
 CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
