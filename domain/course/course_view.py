@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
-from db.models import CourseProgram, CourseStep, CourseStepOption, Product
+from db.models import CourseProgram, CourseStep, CourseStepOption, Product, ServiceType
 from domain.calendar import calendar
 from domain.calendar.calendar import CalendarRow
 from domain.catalog import bundle
 from domain.catalog.offer import OfferLine
+from domain.purchase.products import STEP_MINUTES
 from domain.listing import Part, oldest_first
 
 # Of each option, those who look for a course see as many dates.
@@ -117,6 +118,7 @@ def _view(program: CourseProgram) -> CourseView:
         OfferLine(line.service_type, line.teacher_tier, line.credits, line.credit_unit_minutes)
         for line in product.allowances
     )
+    taken = [OfferLine(ServiceType.COURSE, 0, len(program.steps), STEP_MINUTES)] if program.steps else []
     return CourseView(
         id=program.id,
         code=product.code,
@@ -128,7 +130,7 @@ def _view(program: CourseProgram) -> CourseView:
         price=product.price,
         currency=product.currency,
         validity_days=product.validity_days,
-        bundle_description=product.bundle_description or bundle.describe(components),
+        bundle_description=product.bundle_description or bundle.describe([*taken, *components]),
         bundle_components=components,
         steps=tuple(map(_step, program.steps)),
     )

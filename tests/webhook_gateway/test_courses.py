@@ -54,7 +54,7 @@ def test_a_course_says_what_it_is_and_what_comes_with_it(client: FlaskClient, ac
                 "price": 49_900,
                 "currency": "TRY",
                 "validityDays": 365,
-                "bundleDescription": "2 Private (30 min)",
+                "bundleDescription": "2 course steps + 2 Private (30 min)",
                 "bundleComponents": [
                     {"serviceType": "PRIVATE", "teacherTier": 0, "credits": 2, "creditUnitMinutes": 30}
                 ],

@@ -36,7 +36,7 @@ def test_what_comes_with_a_course_is_said_in_words_where_nobody_wrote_any(academ
 
     said = [seen(academy, code).bundle_description for code in ("PLAIN", "RICH", "WRITTEN")]
 
-    assert said == ["", "2 Private (30 min) + 1 Group (60 min)", "Two talks"]
+    assert said == ["2 course steps", "2 course steps + 2 Private (30 min) + 1 Group (60 min)", "Two talks"]
 
 
 def test_only_what_is_ahead_is_on_offer_and_of_the_class_is_a_date(academy: Academy) -> None:
