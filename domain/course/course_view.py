@@ -15,8 +15,8 @@ from domain.calendar import calendar
 from domain.calendar.calendar import CalendarRow
 from domain.catalog import bundle
 from domain.catalog.offer import OfferLine
-from domain.purchase.products import STEP_MINUTES
 from domain.listing import Part, oldest_first
+from domain.purchase.products import STEP_MINUTES
 
 # Of each option, those who look for a course see as many dates.
 MOST_DATES = 20

@@ -119,7 +119,6 @@ def test_a_command_is_stored_whole_for_whose_course_it_is(
     browser: Browser, engine: Engine, bought: StudentCourseEnrollment, command: Ask
 ) -> None:
     answer = command.send(browser)
-    print(answer.status_code, answer.text)
 
     (job,) = stored(engine)
     assert (job.kind, job.request, job.status) == (command.kind, command.request, JobStatus.QUEUED)
