@@ -22,8 +22,8 @@ $(STAMP): requirements.lock pyproject.toml
 run: setup ## start everything on the embedded default, with the demo studios
 	@exec $(BIN)/punchcard up --demo
 
-test: setup ## the whole test suite
-	$(BIN)/python -m pytest
+test: setup ## the whole test suite, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy and the import rules
 	$(BIN)/ruff format --check .

@@ -159,7 +159,7 @@ def _longer(row: Row) -> Iterator[str]:
 
 def _before(row: Row) -> Iterator[str]:
     """Say what became of what had paid for a booking before it was changed."""
-    if row["before_payment"] == PaymentType.FREE:
+    if row["before_payment"] in {PaymentType.FREE, PaymentType.COURSE}:
         return
     if row["before_status"] == BookingStatus.FORFEITED:
         yield "It was too late to give back what had paid for the earlier one."
