@@ -6,6 +6,7 @@ DomainError              the rules say no; trying again cannot help
   CurrencyMismatch       parked: paid in another currency than the product's
   PurchaseTooLarge       parked: more units than any student could use, most likely a mistake
   InvalidCatalog         a catalog file says something impossible; nothing of it is applied
+  ImportRefused          old records cannot be taken over as they are; nothing was (domain.legacy.fault)
   Refusal                a command cannot be done; its job ends with the code, and nothing is written
     TooLate                too_late
     NotFound               not_found
