@@ -217,7 +217,7 @@ class Academy:
         )
         for step in self.steps(program):
             own = {"organization_id": self.of.id, "enrollment_id": row.id, "course_step_id": step.id}
-            self.add(StudentCourseStepProgress(**own, status=StepStatus.UNBOOKED))
+            self.add(StudentCourseStepProgress(**own, is_required=step.is_required, status=StepStatus.UNBOOKED))
         return row
 
     def progress(self, enrollment: StudentCourseEnrollment, step: CourseStep) -> StudentCourseStepProgress:

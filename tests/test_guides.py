@@ -13,10 +13,12 @@ from flask.testing import FlaskClient
 from typer.main import get_command
 
 from cli.commands import app as punchcard
-from db.models import CouponType, RedemptionType, UseKind, WaitlistStatus
+from db.models import CouponType, RedemptionType, ReviewReason, UseKind, WaitlistStatus
 from domain.audit.audit import rules
 from domain.catalog.entries import CatalogFile, OrganizationEntry
 from domain.desk.coupon_file import CouponEntry
+from domain.enrollment.progress import ASSIGNED, CREATED, DONE, EVENTS, GOES_ON
+from domain.enrollment.start import TOLD
 from tests.test_house import ROOT
 from tests.webhook_gateway.conftest import app as app  # noqa: PLC0414 - fixtures
 from tests.webhook_gateway.conftest import client as client  # noqa: PLC0414
@@ -28,6 +30,7 @@ from worker.schedule import SCHEDULE
 
 DOCS = ROOT / "docs"
 DESK = (DOCS / "admin.md").read_text()
+COURSES = (DOCS / "courses.md").read_text()
 STUDENTS = (DOCS / "students.md").read_text()
 
 # A request: who asks, how and where; behind it, up to the next one, what is sent, in single or double quotes.
@@ -139,13 +142,33 @@ def keys(node: Any) -> Iterator[str]:
         yield from keys(each)
 
 
-def test_every_answer_has_fields_that_are_answered(spec: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("guide", "least"), [(DESK, 5), (COURSES, 3)], ids=["desk", "courses"])
+def test_every_answer_has_fields_that_are_answered(spec: dict[str, Any], guide: str, least: int) -> None:
     known = {*properties(spec["components"]["schemas"])}
 
-    answers = [json.loads(each) for each in re.findall(r"^```json\n(.*?)^```", DESK, re.MULTILINE | re.DOTALL)]
+    answers = [json.loads(each) for each in re.findall(r"^```json\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)]
 
-    assert len(answers) >= 5
+    assert len(answers) >= least
     assert {name for answer in answers for name in keys(answer)} - known == {WHATEVER}
+
+
+def test_the_courses_show_each_command_about_a_step(spec: dict[str, Any]) -> None:
+    shown = {operation(spec, each)["operationId"] for each in requests(COURSES)}
+
+    served = [each for item in spec["paths"].values() for each in item.values() if "Course steps" in each["tags"]]
+
+    assert {each["operationId"] for each in served} <= shown
+    assert len(served) == 6
+
+
+def test_the_courses_tell_why_an_enrollment_waits_and_what_others_are_told() -> None:
+    named = set[str]()
+    for cells in table(COURSES, "event"):
+        first, *others = re.findall(r"`([\w.]+)`", cells[0])
+        named |= {first, *(first.rpartition(".")[0] + each for each in others)}
+
+    assert {cells[0].strip("`") for cells in table(COURSES, "`reviewReason`")} == {*ReviewReason}
+    assert named == {*EVENTS.values(), *TOLD.values(), CREATED, ASSIGNED, DONE, GOES_ON}
 
 
 def test_every_code_is_one_of_ours() -> None:
@@ -153,7 +176,7 @@ def test_every_code_is_one_of_ours() -> None:
     fields = {*OrganizationEntry.model_fields, *CouponEntry.model_fields, *CatalogFile.model_fields}
 
     told = set(re.findall(r"`(?:\d{3} )?([a-z]+(?:_[a-z]+)+)`", after)) - fields
-    expected = re.findall(r"# (\d{3}) (\w+)$", DESK, re.MULTILINE)
+    expected = re.findall(r"# (\d{3}) (\w+)$", DESK + COURSES, re.MULTILINE)
 
     assert {"coupon_invalid", "coupon_exhausted", "session_not_started"} <= told
     assert told <= set(CATALOGUE)

@@ -27,6 +27,7 @@ from webhook_gateway.routes.classes import classes
 from webhook_gateway.routes.compatible import compatible
 from webhook_gateway.routes.coupons import coupon_codes, coupons
 from webhook_gateway.routes.course_packages import course_packages
+from webhook_gateway.routes.course_steps import course_steps, enrollment_commands
 from webhook_gateway.routes.courses import courses
 from webhook_gateway.routes.docs import docs
 from webhook_gateway.routes.enrollments import enrollments
@@ -86,6 +87,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
         courses,
         me,
         course_packages,
+        course_steps,
         bookings,
         jobs,
         events,
@@ -103,6 +105,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
         adjustments,
         merging,
         enrollments,
+        enrollment_commands,
         reports,
         docs,
     ):

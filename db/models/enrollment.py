@@ -116,8 +116,8 @@ class StudentCourseStepProgress(Base):
     """How far a student is with one step of what they bought. Unique (enrollment, step), unique `booking_id`.
 
     A BOOKED step has its booking, an open one has none; what is COMPLETED or MISSED keeps the one it came from.
-    `skipped` says that a later step was booked while this one was open. The times are those of the last change into
-    each status.
+    `is_required` is what the step was when it was sold, whatever becomes of the course. `skipped` says that a later one
+    was booked while this one was open. The times are those of the last change into each status.
     """
 
     __tablename__ = "student_course_step_progress"
@@ -143,6 +143,7 @@ class StudentCourseStepProgress(Base):
     course_step_option_id: Mapped[int | None]
     status: Mapped[StepStatus] = mapped_column(choice(StepStatus, "status_known"), server_default="UNBOOKED")
     booking_id: Mapped[int | None]
+    is_required: Mapped[bool] = mapped_column(server_default="true")
     skipped: Mapped[bool] = mapped_column(server_default="false")
     booked_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]

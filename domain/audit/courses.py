@@ -90,10 +90,10 @@ COURSES = (
         "who has completed all required steps has completed the course, and nobody else; of none required, all",
         """SELECT 'enrollment ' || e.id AS what FROM student_course_enrollments e
              JOIN LATERAL (SELECT count(*) AS n,
-                                  count(*) FILTER (WHERE s.is_required) AS required,
+                                  count(*) FILTER (WHERE g.is_required) AS required,
                                   count(*) FILTER (WHERE g.status = 'COMPLETED') AS done,
-                                  count(*) FILTER (WHERE s.is_required AND g.status = 'COMPLETED') AS done_required
-                             FROM student_course_step_progress g JOIN course_steps s ON s.id = g.course_step_id
+                                  count(*) FILTER (WHERE g.is_required AND g.status = 'COMPLETED') AS done_required
+                             FROM student_course_step_progress g
                             WHERE g.enrollment_id = e.id) steps ON true
             WHERE e.status IN ('ACTIVE', 'COMPLETED')
               AND (e.status = 'COMPLETED') <>

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from domain.booking.outgoing import Outgoing
 from domain.booking.shape import shown
-from domain.booking.state import Package, Standing, Student, World
+from domain.booking.state import Package, Session, Standing, Student, World
 from domain.errors import Refusal
 from domain.family import Result
 
@@ -58,7 +58,7 @@ class Desk:
         """Undo in memory what was begun, with a booking if there is one, if the rest of it is refused."""
         world = self.world
         before = deepcopy((self.student, old, world.guests.get(old.id) if old else None, world.ids))
-        taken = {key: (set(each.places), set(each.sat), each.is_scheduled) for key, each in world.sessions.items()}
+        taken = {key: _taken(each) for key, each in world.sessions.items()}
         undone = set(world.undone)
         busy = [(teacher, list(teacher.busy)) for teachers in world.teachers.values() for teacher in teachers]
         written = self.outgoing.copy()
@@ -70,11 +70,21 @@ class Desk:
                 world.bookings[standing.id] = standing
             if guest and standing:
                 world.guests[standing.id] = world.bookings[guest.id] = guest
-            for key, (places, sat, is_scheduled) in taken.items():
-                world.sessions[key].places, world.sessions[key].sat = places, sat
-                world.sessions[key].is_scheduled = is_scheduled
+            for key, said in taken.items():
+                for name, value in said.items():
+                    setattr(world.sessions[key], name, value)
             world.undone = undone
             for teacher, times in busy:
                 teacher.busy = times
             self.outgoing.restore(written)
             raise
+
+
+def _taken(session: Session) -> dict[str, Any]:
+    """Return what becomes of a session while commands are decided, to come back to."""
+    return {
+        "places": set(session.places),
+        "sat": set(session.sat),
+        "is_scheduled": session.is_scheduled,
+        "line": [replace(entry) for entry in session.line],
+    }

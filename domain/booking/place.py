@@ -59,7 +59,7 @@ def take_places(desk: Desk, session: Session, party: Party) -> list[Row]:
     if friend is None or friend_pass is None:
         return [host]
     guest = _guest(desk, session, guest_seat, friend_pass, host) | {"guest_name": friend.name}
-    guest |= {"guest_email": friend.email}
+    guest |= {"guest_email": friend.email, "metadata": party.note}
     friend_pass.friend_came = True
     friend_pass.friends_asked += 1
     desk.outgoing.booked.append(guest)
@@ -113,18 +113,22 @@ def _friend_pass(student: Student, session: Session) -> Package:
 def _host(desk: Desk, session: Session, seat: Seat | None, means: Means) -> Row:
     """Return the row of a student's booking: a new one, or the draft that it was."""
     draft = desk.world.bookings[means.line.drafts[0]] if means.line and means.line.drafts else None
-    kind = BookingType.WORKSHOP if session.is_workshop else BookingType.DROP_IN
     row = asdict(draft) | {"created_at": desk.at} if draft else _row(desk, session, means.package)
     return (
         row
         | _seated(desk, session, seat)
         | {
             "allowance_id": means.line.id if means.line else None,
-            "booking_type": (BookingType.PACKAGE_SESSION if draft else kind).value,
+            "booking_type": (BookingType.PACKAGE_SESSION if draft else _kind(session)).value,
             "payment_type": means.payment.value,
             "credits_used": means.credits,
         }
     )
+
+
+def _kind(session: Session) -> BookingType:
+    """Return what a booking of a session is that nothing else makes it."""
+    return BookingType.WORKSHOP if session.is_workshop else BookingType.DROP_IN
 
 
 def _of_step(taking: Taking, note: Row) -> Row:
@@ -135,9 +139,10 @@ def _of_step(taking: Taking, note: Row) -> Row:
 
 def _guest(desk: Desk, session: Session, seat: Seat | None, package: Package, host: Row) -> Row:
     """Return the row of a guest's booking, which hangs on their host's."""
-    paid = {"booking_type": host["booking_type"], "payment_type": PaymentType.FRIEND_PASS.value}
+    kind = host["booking_type"] if host["course_step_id"] is None else _kind(session).value
+    paid = {"booking_type": kind, "payment_type": PaymentType.FRIEND_PASS.value}
     row = _row(desk, session, package) | _seated(desk, session, seat) | paid
-    return row | {"guest_of": host["id"], "metadata": host["metadata"]}
+    return row | {"guest_of": host["id"]}
 
 
 def _row(desk: Desk, session: Session, package: Package | None) -> Row:
@@ -180,6 +185,7 @@ def _seated(desk: Desk, session: Session, seat: Seat | None) -> Row:
 
 def _pay(desk: Desk, session: Session, means: Means, host: Row) -> None:
     """Write the booking and what pays for it, and let the student's state know of both."""
+    desk.world.bookings[host["id"]] = Standing.of(host)
     desk.student.spans[host["id"]] = Span(host["id"], session.id, session.start_at, session.end_at)
     package, line = means.package, means.line
     if line and line.drafts:

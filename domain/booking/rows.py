@@ -60,7 +60,9 @@ def write(session: Session, outgoing: Outgoing, *, at: datetime) -> None:
     update(session, Student, [{"id": student, "event_sequence": number} for student, number in sequences])
     update(session, StudentPackage, list(outgoing.validities.values()))
     update(session, StudentCourseStepProgress, list(outgoing.steps.values()))
-    update(session, StudentCourseEnrollment, list(outgoing.enrollments.values()))
+    for each in outgoing.enrollments.values():
+        # One by one, in the order of what was decided: whoever leaves a place goes before who gets it.
+        update(session, StudentCourseEnrollment, [each])
     write_line(session, outgoing, at=at)
     call_for(session, outgoing.freed, at=at)
 

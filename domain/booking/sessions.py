@@ -19,8 +19,8 @@ SELECT c.id, c.organization_id, c.group_class_id, c.service_type, c.status, c.st
        coalesce((SELECT t.tier FROM teachers t WHERE t.id = c.teacher_id), 0) AS tier,
        (SELECT jsonb_agg(jsonb_build_array(e.id, e.label, e.credit_cost) ORDER BY e.credit_cost, e.position)
           FROM seats e WHERE e.group_class_id = g.id AND e.active) AS seats,
-       (SELECT jsonb_agg(DISTINCT jsonb_build_array(p.code, p.active AND p.deleted_at IS NULL))
-          FROM course_step_options x JOIN course_steps s ON s.id = x.course_step_id AND s.deleted_at IS NULL
+       (SELECT jsonb_agg(DISTINCT jsonb_build_array(p.code, p.active AND coalesce(p.deleted_at, s.deleted_at) IS NULL))
+          FROM course_step_options x JOIN course_steps s ON s.id = x.course_step_id
           JOIN course_programs k ON k.id = s.course_program_id JOIN products p ON p.id = k.product_id
          WHERE x.group_class_id = g.id AND x.active AND x.deleted_at IS NULL) AS courses
   FROM class_sessions c JOIN group_classes g ON g.id = c.group_class_id

@@ -6,12 +6,14 @@ from db.models import EnrollmentStatus
 from domain.booking.desk import Desk
 from domain.enrollment.book_step import book_only_options
 from domain.enrollment.enrollment import Cohort, Enrollment
-from domain.enrollment.progress import keep_enrollment, told_enrollment
+from domain.enrollment.progress import ASSIGNED, conclude, keep_cohort, told_enrollment
 from domain.enrollment.step_command import AssignCohort
 from domain.errors import AlreadyEnrolled, CohortFull, EnrollmentRequired, NotFound
 from domain.family import Result
+from domain.holding.package import PackageStatus
 
-ASSIGNED = "enrollment.assigned"
+# In an enrollment's details, who chose its cohort: what staff decide stays, whatever Stripe tells later.
+ASSIGNED_BY = "assignedBy"
 
 
 def assign_cohort(command: AssignCohort, desk: Desk) -> Result:
@@ -30,13 +32,17 @@ def assign_cohort(command: AssignCohort, desk: Desk) -> Result:
     cohort = _cohort(command, enrollment, desk)
     if not enrollment.is_enrolled:
         enrollment.status, enrollment.review_reason = EnrollmentStatus.ACTIVE, None
+    left = desk.world.cohorts.get(enrollment.cohort_id or 0)
+    if left and enrollment.place:
+        left.places.discard(enrollment.place)
     enrollment.join(cohort)
     told = told_enrollment(enrollment, desk.student)
     said = desk.outgoing.publish(desk.student, ASSIGNED, f"enrollment/{enrollment.id}", told, at=desk.at)
     _, not_booked = book_only_options(desk, command, enrollment)
     said["notBooked"] = not_booked
-    enrollment.details |= {"notBooked": not_booked}
-    keep_enrollment(desk.outgoing, enrollment)
+    enrollment.details |= {"notBooked": not_booked, ASSIGNED_BY: command.actor}
+    keep_cohort(desk.outgoing, enrollment)
+    conclude(desk.outgoing, desk.student, enrollment, at=desk.at)
     return {"enrollment": told, "notBooked": not_booked}
 
 
@@ -45,7 +51,8 @@ def _enrollment(command: AssignCohort, desk: Desk) -> Enrollment:
     enrollment = next((each for each in held if each and each.id == command.enrollment_id), None)
     if enrollment is None:
         raise NotFound("There is no enrollment of this id: GET /api/admin/enrollments lists them.")
-    if enrollment.status is EnrollmentStatus.REVOKED:
+    package = desk.student.packages[enrollment.package_id]
+    if EnrollmentStatus.REVOKED is enrollment.status or package.status is PackageStatus.REVOKED:
         raise EnrollmentRequired(f"The enrollment in {enrollment.code} was revoked: the course is to be bought anew.")
     return enrollment
 

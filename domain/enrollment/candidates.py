@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session as Transaction
 
 from db.transaction import fetch
-from domain.enrollment.enrollment import Enrollment, Option, Step
+from domain.enrollment.enrollment import Option, Step
 from domain.enrollment.step_command import Selection
 
 # An option that may be taken, and the session that is named for it, if one is.
@@ -17,25 +17,29 @@ Want = tuple[Option, int | None]
 
 # Others take places between the look and the lock: two more batches of as many.
 SPARE = 40
-# Even if each has one place only.
+# However large a session is: its student may be elsewhere then.
+DATES = 5
+# However small they are.
 MOST = 60
 
 AHEAD = """
 SELECT kind.id AS class_id, c.id, c.free
   FROM unnest(%(classes)s::bigint[]) AS kind (id) CROSS JOIN LATERAL (
-       SELECT s.id, s.start_at, s.capacity - (SELECT count(*) FROM bookings b
-                                               WHERE b.session_id = s.id AND b.place IS NOT NULL) AS free
+       SELECT s.id, s.start_at, s.capacity - taken.n AS free
          FROM class_sessions s
+        CROSS JOIN LATERAL (SELECT count(*) AS n FROM bookings b
+                             WHERE b.session_id = s.id AND b.place IS NOT NULL) taken
         WHERE s.group_class_id = kind.id AND s.status = 'SCHEDULED' AND NOT s.arranged AND s.start_at > %(at)s
+          AND s.capacity > taken.n
         ORDER BY s.start_at LIMIT %(most)s) c
  ORDER BY c.start_at, c.id
 """
 
 
-def selected(enrollment: Enrollment, selections: Iterable[Selection]) -> Iterator[Want]:
+def selected(steps: Mapping[int, Step], selections: Iterable[Selection]) -> Iterator[Want]:
     """Yield the options that are selected, as far as there are such."""
     for selection in selections:
-        step = enrollment.steps.get(selection.step_id)
+        step = steps.get(selection.step_id)
         if option := step.choice(selection.option_id) if step else None:
             yield option, selection.session_id
 
@@ -63,8 +67,8 @@ def read_ahead(transaction: Transaction, classes: Mapping[int, int], *, at: date
     found: dict[int, list[int]] = {}
     places = Counter[int]()
     for row in fetch(transaction, AHEAD, classes=list(classes), at=at, most=MOST) if classes else ():
-        kind = row["class_id"]
-        if row["free"] > 0 and places[kind] < classes[kind] + SPARE:
+        kind, ahead = row["class_id"], found.setdefault(row["class_id"], [])
+        if places[kind] < classes[kind] + SPARE or len(ahead) < DATES:
             places[kind] += row["free"]
-            found.setdefault(kind, []).append(row["id"])
+            ahead.append(row["id"])
     return found

@@ -1,34 +1,28 @@
 """A course that was bought becomes an enrollment, and what has one option only is booked at once.
 
 What does not fit (a cohort that is full, closed or unknown, a step that nothing serves any more, a second purchase of
-the same) is kept for staff: the money came, so nothing is refused here (PRODUCT.md §2).
+the same) is kept for staff: the money came, so nothing is refused here (PRODUCT.md §2). Where a later fact says
+otherwise, it is settled anew: what an enrollment is follows from the set of facts.
+
+The journey: `read_plan` locks the cohorts that are meant, `settle` says in plain Python what each purchase becomes,
+`enroll` writes it, `start` books.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
 
-from db.bulk import insert
+from db.bulk import insert, update
 from db.models import EnrollmentStatus, ReviewReason, StepStatus, StudentCourseEnrollment, StudentCourseStepProgress
 from db.transaction import Rows, fetch
-from domain.booking.desk import Desk
-from domain.booking.facts import reserve
-from domain.booking.order import Order
-from domain.booking.outgoing import Outgoing, Row
-from domain.booking.rows import write
-from domain.booking.sessions import read_sessions
-from domain.booking.state import World
-from domain.booking.students import Target, complete, read_students
-from domain.enrollment.book_step import book_only_options
-from domain.enrollment.candidates import only_options, read_ahead, sessions_of
-from domain.enrollment.enrolled import read_cohorts, read_enrollments
-from domain.enrollment.enrollment import Cohort, Enrollment
-from domain.enrollment.progress import CREATED, keep_enrollment, told_enrollment
+from domain.booking.outgoing import Row
+from domain.enrollment.enrolled import read_cohorts
+from domain.enrollment.enrollment import Cohort
+from domain.enrollment.start import start
 
 # A purchase names a cohort by our id, or by its code.
 NAMED = """
@@ -36,19 +30,12 @@ SELECT id, code, course_program_id AS program_id FROM course_cohorts
  WHERE course_program_id = ANY(%(programs)s) AND (code = ANY(%(names)s) OR id::text = ANY(%(names)s))
    AND deleted_at IS NULL
 """
-STEPS = """
-SELECT s.course_program_id AS program_id, s.id,
-       EXISTS (SELECT FROM course_step_options x
-                WHERE x.course_step_id = s.id AND x.active AND x.deleted_at IS NULL) AS is_served
-  FROM course_steps s WHERE s.course_program_id = ANY(%(programs)s) AND s.deleted_at IS NULL ORDER BY s.position
+UNSERVED = """
+SELECT DISTINCT s.course_program_id AS id FROM course_steps s
+ WHERE s.course_program_id = ANY(%(programs)s) AND s.deleted_at IS NULL
+   AND NOT EXISTS (SELECT FROM course_step_options x
+                    WHERE x.course_step_id = s.id AND x.active AND x.deleted_at IS NULL)
 """
-# Cohorts that were planned with a step that has been removed since.
-RETIRED = """
-SELECT DISTINCT m.cohort_id FROM course_cohort_sessions m
-  JOIN course_step_options x ON x.id = m.course_step_option_id JOIN course_steps s ON s.id = x.course_step_id
- WHERE m.cohort_id = ANY(%(cohorts)s) AND s.deleted_at IS NOT NULL
-"""
-
 CLAIMS = """
 SELECT student_id, course_program_id AS program_id, cohort_id, status FROM student_course_enrollments
  WHERE student_id = ANY(%(students)s) AND status IN ('ACTIVE', 'COMPLETED') AND id <> ALL(%(without)s)
@@ -57,7 +44,11 @@ SELECT student_id, course_program_id AS program_id, cohort_id, status FROM stude
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A course that was bought: whose it is, with which package, for which cohort. The student is held."""
+    """A course that was bought: whose it is, with which package, for which cohort. The student is held.
+
+    `steps` are those that were sold, in their order, each with whether it is required; `paid_at` is when its payment
+    was first heard of.
+    """
 
     organization_id: int
     student_id: int
@@ -65,6 +56,20 @@ class Bought:
     program_id: int
     cohort: str | None
     is_revoked: bool
+    paid_at: datetime
+    steps: tuple[tuple[int, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An enrollment that stands and of which something else is known by now; `place` is its own until then."""
+
+    id: int
+    bought: Bought
+    status: EnrollmentStatus
+    cohort_id: int | None
+    place: int | None
+    details: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,8 @@ class Settled:
     """What becomes of a purchase."""
 
     status: EnrollmentStatus
-    reason: ReviewReason | None
-    cohort: Cohort | None
+    reason: ReviewReason | None = None
+    cohort: Cohort | None = None
     place: int | None = None
 
     @property
@@ -99,7 +104,7 @@ class Settled:
         """What an enrollment's row says of it."""
         return {
             "cohort_id": self.cohort.id if self.cohort else None,
-            "cohort_capacity": self.cohort.capacity if self.cohort else None,
+            "cohort_capacity": self.cohort.capacity if self.cohort and self.place else None,
             "place": self.place,
             "status": self.status.value,
             "review_reason": self.reason.value if self.reason else None,
@@ -108,83 +113,87 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What courses look like now: the steps of each, which have one that nothing serves, their cohorts by name."""
+    """Courses as they are now: those with a step that nothing serves, and cohorts by name, locked."""
 
-    steps: Mapping[int, Sequence[int]]
-    unserved: frozenset[int]
-    names: Mapping[tuple[int, str], int]
-    cohorts: Mapping[int, Cohort]
-    retired: frozenset[int]
+    unserved: frozenset[int] = frozenset()
+    names: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    cohorts: Mapping[int, Cohort] = field(default_factory=dict)
 
-    def cohort(self, program_id: int, name: str) -> Cohort | None:
-        """Return the cohort of a course that is meant, locked."""
-        return self.cohorts.get(self.names.get((program_id, name), 0))
+    def cohort(self, bought: Bought) -> Cohort | None:
+        """Return the cohort that a purchase means."""
+        return self.cohorts.get(self.names.get((bought.program_id, bought.cohort or ""), 0))
 
 
-def enroll(transaction: Transaction, bought: Sequence[Bought], *, at: datetime) -> None:
-    """Enroll students in what they bought, and book what has one option only as far as there is room."""
-    if not bought:
-        return
-    plan = read_plan(transaction, [(each.program_id, each.cohort) for each in bought], at=at)
-    claims = read_claims(transaction, {each.student_id for each in bought})
-    rows = [_row(each, settle(each, plan, claims, at=at), at) for each in bought]
-    created = insert(transaction, StudentCourseEnrollment, rows, returning="id, student_package_id")
-    ids = {row["student_package_id"]: row["id"] for row in created}
-    steps = [_step(each, ids[each.package_id], step) for each in bought for step in plan.steps.get(each.program_id, ())]
-    insert(transaction, StudentCourseStepProgress, steps)
-    start(transaction, bought, CREATED, at=at)
-
-
-def read_plan(transaction: Transaction, wanted: Iterable[tuple[int, str | None]], *, at: datetime) -> Plan:
-    """Read courses, and lock the cohorts that are named, each by its course."""
-    pairs = list(wanted)
-    programs, names = list({program for program, _ in pairs}), list({name for _, name in pairs if name})
-    steps: dict[int, list[int]] = {}
-    unserved = set()
-    for row in fetch(transaction, STEPS, programs=programs):
-        steps.setdefault(row["program_id"], []).append(row["id"])
-        if not row["is_served"]:
-            unserved.add(row["program_id"])
+def read_plan(transaction: Transaction, wanted: Mapping[int, set[str]], *, at: datetime) -> Plan:
+    """Read courses, and lock those of their cohorts that are named, by the course."""
+    if not wanted:
+        return Plan()
+    programs, names = list(wanted), sorted(set[str]().union(*wanted.values()))
+    unserved = {row["id"] for row in fetch(transaction, UNSERVED, programs=programs)}
     found: Rows = fetch(transaction, NAMED, programs=programs, names=names) if names else []
     # Its id before another's code: what we sell names the id.
     meant = {(row["program_id"], row["code"]): row["id"] for row in found}
     meant |= {(row["program_id"], str(row["id"])): row["id"] for row in found if str(row["id"]) in names}
     cohorts = read_cohorts(transaction, set(meant.values()), at=at)
-    retired = fetch(transaction, RETIRED, cohorts=list(cohorts)) if cohorts else []
-    return Plan(steps, frozenset(unserved), meant, cohorts, frozenset(row["cohort_id"] for row in retired))
+    return Plan(frozenset(unserved), meant, cohorts)
 
 
-def read_claims(transaction: Transaction, students: Iterable[int], *, without: Sequence[int] = ()) -> list[Claim]:
-    """Return what students, who are held, are enrolled in, some enrollments aside."""
-    return [Claim(**row) for row in fetch(transaction, CLAIMS, students=list(students), without=list(without))]
+def enroll(
+    transaction: Transaction, plan: Plan, bought: Sequence[Bought], again: Sequence[Again], *, at: datetime
+) -> None:
+    """Enroll students in what they bought, settle anew what is told otherwise by now, and book what has one option."""
+    if not bought and not again:
+        return
+    students = {each.student_id for each in (*bought, *(each.bought for each in again))}
+    rows = fetch(transaction, CLAIMS, students=list(students), without=[each.id for each in again])
+    claims = [Claim(**row) for row in rows]
+    for each in again:
+        if each.place and (cohort := plan.cohorts.get(each.cohort_id or 0)):
+            cohort.places.discard(each.place)
+    anew = {each.id: settle(each.bought, plan, claims) for each in again}
+    for each in again:
+        # One by one: whoever leaves a place goes before who gets it.
+        update(transaction, StudentCourseEnrollment, [_changes(each, anew[each.id])])
+    new = [_row(each, settle(each, plan, claims), at) for each in bought]
+    created = insert(transaction, StudentCourseEnrollment, new, returning="id, student_package_id")
+    ids = {row["student_package_id"]: row["id"] for row in created}
+    steps = [row for each in bought for row in _steps(each, ids[each.package_id])]
+    insert(transaction, StudentCourseStepProgress, steps)
+    moved = {each.bought.package_id for each in again if _leaves(each, anew[each.id])}
+    start(transaction, [each.package_id for each in bought], [each.bought.package_id for each in again], moved, at=at)
 
 
-def settle(bought: Bought, plan: Plan, claims: list[Claim], *, at: datetime) -> Settled:
+def settle(bought: Bought, plan: Plan, claims: list[Claim]) -> Settled:
     """Say what becomes of a purchase, and take its place in the cohort; later ones meet it."""
-    cohort = plan.cohort(bought.program_id, bought.cohort) if bought.cohort else None
+    cohort = plan.cohort(bought) if bought.cohort else None
     if bought.is_revoked:
-        return Settled(EnrollmentStatus.REVOKED, None, None)
-    if reason := _objection(bought, cohort, plan, claims, at=at):
-        return Settled(EnrollmentStatus.NEEDS_REVIEW, reason, None)
+        return Settled(EnrollmentStatus.REVOKED, cohort=cohort)
+    if reason := _objection(bought, cohort, plan, claims):
+        return Settled(EnrollmentStatus.NEEDS_REVIEW, reason)
     claims.append(Claim(bought.student_id, bought.program_id, cohort.id if cohort else None, EnrollmentStatus.ACTIVE))
     return Settled(EnrollmentStatus.ACTIVE, None, cohort, cohort.take() if cohort else None)
 
 
-def _objection(
-    bought: Bought, cohort: Cohort | None, plan: Plan, claims: Sequence[Claim], *, at: datetime
-) -> ReviewReason | None:
+def _objection(bought: Bought, cohort: Cohort | None, plan: Plan, claims: Sequence[Claim]) -> ReviewReason | None:
     """Return why staff must look at a purchase first."""
     if bought.cohort and cohort is None:
         return ReviewReason.COHORT_UNKNOWN
     if any(claim.is_same(bought, cohort) for claim in claims):
         return ReviewReason.SECOND_PURCHASE
-    if cohort and at >= cohort.enrollment_deadline:
+    if cohort and bought.paid_at >= cohort.enrollment_deadline:
         return ReviewReason.COHORT_CLOSED
     if cohort and cohort.is_full:
         return ReviewReason.COHORT_FULL
-    if bought.program_id in plan.unserved or (cohort and cohort.id in plan.retired):
+    if bought.program_id in plan.unserved:
         return ReviewReason.STEP_RETIRED
     return None
+
+
+def _leaves(again: Again, settled: Settled) -> bool:
+    """Say whether an enrollment's bookings are not what it is any more; those of money that went back are not ours."""
+    stays = settled.cohort.id if settled.cohort else None
+    is_other = settled.status is not EnrollmentStatus.ACTIVE or stays != again.cohort_id
+    return is_other and settled.status is not EnrollmentStatus.REVOKED
 
 
 def _row(bought: Bought, settled: Settled, at: datetime) -> Row:
@@ -194,42 +203,13 @@ def _row(bought: Bought, settled: Settled, at: datetime) -> Row:
     return owner | what | settled.columns | {"details": details, "created_at": at}
 
 
-def _step(bought: Bought, enrollment_id: int, step_id: int) -> Row:
+def _changes(again: Again, settled: Settled) -> Row:
+    details = again.details | ({"cohort": again.bought.cohort} if again.bought.cohort else {})
+    return {"id": again.id, "completed_at": None, "details": details} | settled.columns
+
+
+def _steps(bought: Bought, enrollment_id: int) -> list[Row]:
+    """Return a row for each step that was sold."""
     owner = {"organization_id": bought.organization_id, "enrollment_id": enrollment_id}
-    return owner | {"course_step_id": step_id, "status": StepStatus.UNBOOKED.value}
-
-
-def start(transaction: Transaction, bought: Sequence[Bought], what: str, *, at: datetime) -> None:
-    """Book what has one option only, and tell of the enrollments that this is `what` became of them."""
-    students = read_students(transaction, {each.student_id for each in bought})
-    enrollments = read_enrollments(transaction, students, at=at)
-    new = [enrollments[each.package_id] for each in bought]
-    wants = {each.package_id: sessions_of(only_options(each.steps.values())) for each in new if each.is_enrolled}
-    ahead = read_ahead(transaction, sum((classes for _, classes in wants.values()), Counter[int]()), at=at)
-    sessions = {
-        package: named.union(*(ahead.get(kind, ()) for kind in classes)) for package, (named, classes) in wants.items()
-    }
-    found = read_sessions(transaction, set[int]().union(*sessions.values()), lock="FOR NO KEY UPDATE OF c")
-    targets: list[Target] = [
-        (enrollments[package].student_id, found[number]) for package, numbers in sessions.items() for number in numbers
-    ]
-    packages = [each.package_id for each in bought]
-    complete(transaction, students, targets, named=packages, enrollments=enrollments, at=at)
-    ids = reserve(transaction, "bookings", sum(len(each.steps) for each in new))
-    world, outgoing = World(students, found, {}, {}, ids, ahead=ahead), Outgoing()
-    for each in new:
-        _tell(Desk(world, outgoing, each.student_id, at), each, what)
-    write(transaction, outgoing, at=at)
-
-
-def _tell(desk: Desk, enrollment: Enrollment, what: str) -> None:
-    about = f"enrollment/{enrollment.id}"
-    said = desk.outgoing.publish(desk.student, what, about, told_enrollment(enrollment, desk.student), at=desk.at)
-    not_booked = list[Row]()
-    if enrollment.is_enrolled:
-        order = Order(0, desk.student_id, desk.at, desk.at)
-        _, not_booked = book_only_options(desk, order, enrollment)
-    said["notBooked"] = not_booked
-    if not_booked:
-        enrollment.details |= {"notBooked": not_booked}
-        keep_enrollment(desk.outgoing, enrollment)
+    unbooked = owner | {"status": StepStatus.UNBOOKED.value}
+    return [unbooked | {"course_step_id": step, "is_required": required} for step, required in bought.steps]

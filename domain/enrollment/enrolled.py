@@ -22,7 +22,7 @@ SELECT e.id, e.student_package_id AS package_id, e.student_id, e.course_program_
 """
 # A session of the cohort counts as long as somebody can still come to it.
 STEPS = """
-SELECT g.enrollment_id, g.id, g.course_step_id AS step_id, s.label, s.title, s.position AS "order", s.is_required,
+SELECT g.enrollment_id, g.id, g.course_step_id AS step_id, s.label, s.title, s.position AS "order", g.is_required,
        g.status, g.course_step_option_id AS option_id, g.booking_id, g.skipped, g.booked_at, g.completed_at,
        g.missed_at, g.cancelled_at,
        (SELECT jsonb_agg(jsonb_build_array(x.id, x.group_class_id, c.id) ORDER BY x.id)

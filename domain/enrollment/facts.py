@@ -6,7 +6,7 @@ Cohorts are locked here, between students and teachers (docs/adr/0003); sessions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from domain.booking.command import Command
 from domain.booking.state import Standing
 from domain.enrollment.candidates import Want, only_options, read_ahead, selected, sessions_of
 from domain.enrollment.enrolled import read_cohorts, read_enrollments
-from domain.enrollment.enrollment import Cohort, Enrollment
+from domain.enrollment.enrollment import Cohort, Enrollment, Step
 from domain.enrollment.step_command import AssignCohort, BookStep, BookSteps, CancelStep, ChangeStep, ReopenStep
 
 StepOrder = BookStep | ChangeStep | CancelStep | BookSteps | AssignCohort | ReopenStep
@@ -65,7 +65,9 @@ def _add_wants(transaction: Transaction, facts: CourseFacts, orders: Sequence[St
             facts.packages.add(enrollment.package_id)
             facts.most_new += len(enrollment.steps) if isinstance(order, BookSteps | AssignCohort) else 1
             facts.bookings |= _booking(order, enrollment)
-            wants[order.job_id] = sessions_of(_wanted(order, enrollment, facts.cohorts))
+            wants[order.job_id] = sessions_of(
+                want for variant in _variants(enrollment, orders, facts.cohorts) for want in _wanted(order, variant)
+            )
     classes = _sum(classes for _, classes in wants.values())
     facts.ahead = read_ahead(transaction, classes, at=at)
     for job_id, (sessions, any_of) in wants.items():
@@ -81,16 +83,24 @@ def _booking(order: StepOrder, enrollment: Enrollment) -> set[int]:
     return {step.booking_id} if step and step.booking_id else set()
 
 
-def _wanted(order: StepOrder, enrollment: Enrollment, cohorts: Mapping[int, Cohort]) -> list[Want]:
+def _variants(
+    enrollment: Enrollment, orders: Sequence[StepOrder], cohorts: Mapping[int, Cohort]
+) -> Iterator[dict[int, Step]]:
+    """Yield the steps of an enrollment as they are, and as they will be once commands of the batch gave it a cohort."""
+    yield enrollment.steps
+    for order in orders:
+        if isinstance(order, AssignCohort) and order.enrollment_id == enrollment.id:
+            cohort = cohorts.get(order.cohort_id or 0)
+            yield {step.step_id: step for step in enrollment.within(cohort.sessions if cohort else {})}
+
+
+def _wanted(order: StepOrder, steps: Mapping[int, Step]) -> list[Want]:
     """Return the options that a command may take."""
     if isinstance(order, BookStep | ChangeStep):
-        return list(selected(enrollment, [order.selection]))
+        return list(selected(steps, [order.selection]))
     if isinstance(order, BookSteps):
-        return [*selected(enrollment, order.selections), *only_options(enrollment.steps.values())]
-    if isinstance(order, AssignCohort):
-        cohort = cohorts.get(order.cohort_id or 0)
-        return list(only_options(enrollment.within(cohort.sessions if cohort else {})))
-    return []
+        return [*selected(steps, order.selections), *only_options(steps.values())]
+    return list(only_options(steps.values())) if isinstance(order, AssignCohort) else []
 
 
 def _sum(counts: Iterable[Counter[int]]) -> Counter[int]:

@@ -15,7 +15,8 @@ from domain.enrollment.taking import Taking
 
 BOOKED, COMPLETED, MISSED = "course.step.booked", "course.step.completed", "course.step.missed"
 CANCELLED, REOPENED = "course.step.cancelled", "course.step.reopened"
-CREATED, DONE = "enrollment.created", "enrollment.completed"
+CREATED, ASSIGNED = "enrollment.created", "enrollment.assigned"
+DONE, GOES_ON = "enrollment.completed", "enrollment.reopened"
 
 # A step, and whose it is.
 Held = tuple[Enrollment, Step]
@@ -82,7 +83,7 @@ def become(outgoing: Outgoing, student: Student, held: Held, status: StepStatus,
         said = told_step(enrollment, step, student)
         outgoing.publish(student, EVENTS[status], f"enrollment/{enrollment.id}", said, at=at)
     keep(outgoing, step)
-    _complete(outgoing, student, enrollment, at=at)
+    conclude(outgoing, student, enrollment, at=at)
 
 
 def keep(outgoing: Outgoing, step: Step) -> None:
@@ -94,20 +95,27 @@ def keep(outgoing: Outgoing, step: Step) -> None:
 
 def keep_enrollment(outgoing: Outgoing, enrollment: Enrollment) -> None:
     """Write an enrollment as it is now."""
-    names = ("id", "status", "review_reason", "cohort_id", "cohort_capacity", "place", "details", "completed_at")
-    outgoing.enrollments[enrollment.id] = {name: getattr(enrollment, name) for name in names}
+    names = ("id", "status", "review_reason", "details", "completed_at")
+    said = {name: getattr(enrollment, name) for name in names}
+    outgoing.enrollments[enrollment.id] = outgoing.enrollments.get(enrollment.id, {}) | said
 
 
-def _complete(outgoing: Outgoing, student: Student, enrollment: Enrollment, *, at: datetime) -> None:
+def keep_cohort(outgoing: Outgoing, enrollment: Enrollment) -> None:
+    """Write an enrollment with its place in a cohort, which the caller holds."""
+    keep_enrollment(outgoing, enrollment)
+    names = ("cohort_id", "cohort_capacity", "place")
+    outgoing.enrollments[enrollment.id] |= {name: getattr(enrollment, name) for name in names}
+
+
+def conclude(outgoing: Outgoing, student: Student, enrollment: Enrollment, *, at: datetime) -> None:
     """Complete an enrollment whose required steps are all completed; one of which a step is taken back goes on."""
     status = EnrollmentStatus.COMPLETED if enrollment.is_done else EnrollmentStatus.ACTIVE
     if not enrollment.is_enrolled or status is enrollment.status:
         return
     enrollment.status, enrollment.completed_at = status, at if enrollment.is_done else None
     keep_enrollment(outgoing, enrollment)
-    if enrollment.is_done:
-        said = told_enrollment(enrollment, student)
-        outgoing.publish(student, DONE, f"enrollment/{enrollment.id}", said, at=at)
+    what = DONE if enrollment.is_done else GOES_ON
+    outgoing.publish(student, what, f"enrollment/{enrollment.id}", told_enrollment(enrollment, student), at=at)
 
 
 def told_enrollment(enrollment: Enrollment, student: Student) -> Row:

@@ -152,7 +152,7 @@ def _view(row: StudentCourseStepProgress, step: CourseStep, date: StepSession | 
         step_label=step.label,
         step_title=step.title,
         step_order=step.position,
-        is_required=step.is_required,
+        is_required=row.is_required,
         status=row.status,
         skipped=row.skipped,
         course_step_option_id=row.course_step_option_id,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from domain.booking.state import Package, Session, Student
 from domain.enrollment.enrollment import Enrollment, Option, Step
 from domain.errors import EnrollmentRequired, InvalidOption, Refusal, StepAlreadyBooked
+from domain.holding.package import PackageStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class Taking:
     enrollment: Enrollment
     step: Step
     option: Option
+
+    def lasts_for(self, session: Session) -> bool:
+        """Say whether its package can pay for a session, as far as its payment and its end go."""
+        end = self.package.expires_at
+        return self.package.status is PackageStatus.ACTIVE and (end is None or session.start_at < end)
 
     @property
     def note(self) -> dict[str, object]:
@@ -36,8 +42,8 @@ def takings(student: Student, session: Session, *, package_id: int | None = None
 
 
 def open_taking(student: Student, session: Session) -> Taking | None:
-    """Return the first open step that a student could take in a session."""
-    return next((each for each in takings(student, session) if each.step.is_open), None)
+    """Return the first open step that a student could take in a session, and whose course would pay."""
+    return next((each for each in takings(student, session) if each.step.is_open and each.lasts_for(session)), None)
 
 
 def required_taking(student: Student, session: Session, *, package_id: int | None = None) -> Taking:
@@ -50,7 +56,7 @@ def required_taking(student: Student, session: Session, *, package_id: int | Non
 
     """
     found = list(takings(student, session, package_id=package_id))
-    for taking in found:
+    for taking in sorted(found, key=lambda each: not each.lasts_for(session)):
         if taking.step.is_open:
             return taking
     if found:

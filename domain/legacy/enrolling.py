@@ -162,6 +162,7 @@ def _step(wanted: Enrolling, step: Step, *, is_passed: bool) -> Row:
         "organization_id": wanted.purchase.product.organization_id,
         "enrollment_id": wanted.enrollment_id,
         "course_step_id": step.id,
+        "is_required": step.is_required,
         "course_step_option_id": step.options.get(said.class_code) if said and said.class_code else None,
         "status": status.value,
         "skipped": is_open and is_passed,

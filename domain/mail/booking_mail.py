@@ -55,6 +55,9 @@ SELECT n.kind, n.message_id::text, o.name AS organization, o.email_sender, o.slu
          WHERE u.student_package_id = b.student_package_id AND u.booking_id = b.id ORDER BY u.id DESC LIMIT 1)
          AS used_day,
        g.name AS class, cs.label AS step, cs.title AS step_title, t.name AS teacher,
+       (SELECT y.status FROM student_course_enrollments z JOIN student_course_step_progress y ON y.enrollment_id = z.id
+         WHERE z.student_package_id = b.student_package_id AND y.course_step_id = b.course_step_id
+           AND z.status IN ('ACTIVE', 'COMPLETED')) AS step_status,
        e.label AS seat, k.name AS package, a.service_type AS credit_service,
        greatest(a.credits - coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0), 0)
          AS credits_left,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from db.models import BookingStatus, PaymentType
+from db.models import OPEN_STEPS, BookingStatus, PaymentType, StepStatus
 from domain.mail.readable_time import brief, calendar_day, day, last_day, span, start
 
 CONFIRMED = "booking.confirmed"
@@ -116,7 +116,8 @@ def _notes(row: Row) -> Iterator[str]:
         yield from _before(row)
         yield from _undo(row)
     elif row["kind"] == FORFEITED:
-        yield "It was too late to give back what paid for it."
+        if row["payment_type"] != PaymentType.COURSE:
+            yield "It was too late to give back what paid for it."
         yield from _stays_spent(row)
     elif row["status"] == BookingStatus.DRAFT:
         yield f"You can schedule it again: {row['package']} has {row['credits_left']} credit(s) left."
@@ -174,7 +175,7 @@ def _came_back(row: Row) -> Iterator[str]:
         yield f"{_credits(row)} came back to {row['package']}, which has {row['credits_left']} left."
     elif row["payment_type"] == PaymentType.ALL_ACCESS:
         yield f"Your All-Access of {_day(row)} came back."
-    elif row["payment_type"] == PaymentType.COURSE:
+    elif row["payment_type"] == PaymentType.COURSE and row["step_status"] in OPEN_STEPS:
         yield f"Step {row['step']} of {row['package']} is open again: book it whenever you like."
 
 
@@ -183,7 +184,7 @@ def _stays_spent(row: Row) -> Iterator[str]:
         yield f"Spent: {_credits(row)} of {row['package']}, which has {row['credits_left']} left."
     elif row["payment_type"] == PaymentType.ALL_ACCESS:
         yield f"Spent: your All-Access of {_day(row)}."
-    elif row["payment_type"] == PaymentType.COURSE:
+    elif row["payment_type"] == PaymentType.COURSE and row["step_status"] == StepStatus.MISSED:
         yield f"Step {row['step']} of {row['package']} counts as missed: ask the studio if you want to catch up."
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.models import ENROLLED, OrderStatus
+from db.models import ENROLLED, EnrollmentStatus, OrderStatus
 from db.transaction import fetch
 from domain.mail.letter import Letter, sender
 from domain.mail.readable_time import last_day, start
@@ -105,7 +105,8 @@ def read_receipt(session: Session, notification_id: int) -> Receipt | None:
 def _notes(course: Mapping[str, Any], timezone: str) -> Iterator[str]:
     """Say where an enrollment stands when the receipt leaves."""
     if course["status"] not in ENROLLED:
-        yield IN_REVIEW
+        if course["status"] == EnrollmentStatus.NEEDS_REVIEW:
+            yield IN_REVIEW
         return
     yield f"You are enrolled{', in ' + course['cohort'] if course['cohort'] else ''}."
     steps = [(label, datetime.fromisoformat(at) if at else None) for label, at in course["steps"] or ()]

@@ -19,7 +19,7 @@ from domain.booking.state import Standing, World
 from domain.booking.students import complete, read_students
 from domain.enrollment.enrolled import read_enrollments
 from domain.enrollment.enrollment import Enrollment
-from domain.enrollment.progress import keep_enrollment
+from domain.enrollment.progress import keep_cohort
 
 MOVES = "unnest(%(orders)s::bigint[], %(takers)s::bigint[]) AS new (order_id, taker)"
 # Enrollments in a cohort in which their taker has a place.
@@ -71,4 +71,4 @@ def _leave_to_staff(outgoing: Outgoing, enrollment: Enrollment) -> None:
     enrollment.status, enrollment.review_reason = EnrollmentStatus.NEEDS_REVIEW, ReviewReason.SECOND_PURCHASE
     enrollment.completed_at = None
     enrollment.join(None)
-    keep_enrollment(outgoing, enrollment)
+    keep_cohort(outgoing, enrollment)

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from domain.enrollment.enroll import Bought, enroll
-from domain.enrollment.late_cohort import assign_late
+from domain.enrollment.again import Heard, to_settle
+from domain.enrollment.enroll import Again, Bought, enroll, read_plan
 from domain.errors import DomainError, NotReady, UnknownProduct
 from domain.inbox.verdict import Done, Later, Parked, Verdict
 from domain.inbox.waiting import wake
@@ -22,12 +22,12 @@ from domain.mail.unsent import retry_unsent
 from domain.purchase.buyer import complete_addresses, find_buyers
 from domain.purchase.grant import Sale, decide
 from domain.purchase.grant_rows import Placed, write
-from domain.purchase.holder import lock_holders, refresh_flags
+from domain.purchase.holder import hold, lock_holders, refresh_flags
 from domain.purchase.payment import CHECKOUT, Fact, Purchase, PurchaseFact
 from domain.purchase.products import Catalog, hold_still, read_catalog
 from domain.purchase.recognition import SaleLine, recognise
 from domain.purchase.standing import Key, Standing, record
-from domain.purchase.transfer import transfer
+from domain.purchase.transfer import moves_of, transfer
 from domain.student import settled
 
 
@@ -93,37 +93,58 @@ def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, 
         return []
     buyers = _buyers(session, [standing[key] for key in concerned], at=at)
     sales = [Sale(standing[key], lines, buyers[key]) for key, lines in concerned.items()]
-    moved = transfer(session, sales, at=at)
+    moves = moves_of(session, sales)
+    moved = {student for pair in moves.values() for student in pair}
+    hold(session, {*buyers.values(), *moved})
+    again = to_settle(session, _told(sales), {order: taker for order, (_, taker) in moves.items()})
+    plan = read_plan(session, _courses(sales, again), at=at)
+    transfer(session, moves, at=at)
     holders = lock_holders(session, {*buyers.values(), *moved}, at=at)
     told = {sale.student_id: sale.purchase for sale in sales if sale.purchase.email and sale.purchase.external_id}
     complete_addresses(session, {student: told[student] for student in told if not holders[student].has_email})
     decision = decide(sales, holders, at=at)
     placed = write(session, decision, at=at)
-    enroll(session, _courses(placed, sales), at=at)
-    assign_late(session, _late_cohorts(sales), at=at)
+    enroll(session, plan, _bought(placed, sales), again, at=at)
     retry_unsent(session, list(holders), at=at)
     refresh_flags(session, moved | {sale.student_id for sale in sales if sale.touches_flags}, at=at)
     granted = {grant.payment_id for grant in decision.grants}
     return [sale.purchase.key for sale in sales if sale.standing.payment_id in granted]
 
 
-def _courses(placed: Sequence[Placed], sales: Sequence[Sale]) -> list[Bought]:
+def _told(sales: Sequence[Sale]) -> dict[int, Heard]:
+    """Return what purchases say that were granted before, by their orders."""
+    granted = ((sale.standing.order, sale) for sale in sales if sale.standing.fulfilled)
+    return {
+        order.id: Heard(sale.purchase.cohort, sale.purchase.is_revoked, sale.standing.received_at)
+        for order, sale in granted
+        if order
+    }
+
+
+def _courses(sales: Sequence[Sale], again: Sequence[Again]) -> dict[int, set[str]]:
+    """Return the courses that are bought, or settled anew, each with the cohorts that are named."""
+    named = [(line.product.program_id, sale.purchase.cohort) for sale in sales for line in sale.lines]
+    named += [(each.bought.program_id, each.bought.cohort) for each in again]
+    courses: dict[int, set[str]] = {}
+    for program_id, cohort in named:
+        if program_id:
+            courses.setdefault(program_id, set()).update({cohort} if cohort else ())
+    return courses
+
+
+def _bought(placed: Sequence[Placed], sales: Sequence[Sale]) -> list[Bought]:
     """Return the courses among what was granted."""
-    told = {sale.standing.payment_id: sale.purchase for sale in sales}
-    programs = {line.product.id: line.product.program_id for sale in sales for line in sale.lines}
+    told = {sale.standing.payment_id: sale for sale in sales}
+    products = {line.product.id: line.product for sale in sales for line in sale.lines}
     bought = []
     for each in placed:
-        package, purchase = each.grant.package, told[each.grant.payment_id or 0]
-        if program_id := programs[package["product_id"]]:
-            owner = (package["organization_id"], each.grant.holder.id, each.package_id)
-            bought.append(Bought(*owner, program_id, purchase.cohort, purchase.is_revoked))
+        package, sale = each.grant.package, told[each.grant.payment_id or 0]
+        product = products[package["product_id"]]
+        if product.program_id:
+            owner = (package["organization_id"], each.grant.holder.id, each.package_id, product.program_id)
+            said = (sale.purchase.cohort, sale.purchase.is_revoked, sale.standing.received_at, product.steps)
+            bought.append(Bought(*owner, *said))
     return bought
-
-
-def _late_cohorts(sales: Sequence[Sale]) -> dict[int, str]:
-    """Return the cohorts that purchases name which were granted before, by their orders."""
-    told = ((sale.standing.order, sale.purchase.cohort) for sale in sales)
-    return {order.id: cohort for order, cohort in told if order and order.fulfilled and cohort}
 
 
 def _lines(standing: Standing, judgement: Judgement | None) -> list[SaleLine] | None:

@@ -66,6 +66,11 @@ SELECT s.id FROM students s
 """  # noqa: S608 - our own text
 
 
+def hold(session: Session, ids: Collection[int]) -> None:
+    """Lock students in the order of their ids."""
+    fetch(session, LOCK, ids=list(ids))
+
+
 def lock_holders(session: Session, ids: Collection[int], *, at: datetime) -> dict[int, Holder]:
     """Lock students in the order of their ids, then read what they hold."""
     wanted = list(ids)

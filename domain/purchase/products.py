@@ -50,8 +50,9 @@ class CatalogProduct:
     draft_minutes: int | None
     draft_teacher_tier: int | None
     allowances: tuple[Allowance, ...]
-    # Of a course.
+    # Of a course; its steps as they are sold, in their order, each with whether it is required.
     program_id: int | None = None
+    steps: tuple[tuple[int, bool], ...] = ()
 
     @property
     def sessions(self) -> int:
@@ -79,7 +80,8 @@ SELECT p.id, p.organization_id, o.timezone, p.code, p.name, p.product_type, p.pr
        p.validity_days, p.validity_starts, p.bundle_description, p.all_access_days, p.all_access_services,
        p.all_access_daily_limit, p.friend_pass_days, p.elite_badge, p.draft_service_type, p.draft_minutes,
        p.draft_teacher_tier, p.stripe_product_id, c.id AS program_id,
-       (SELECT count(*) FROM course_steps s WHERE s.course_program_id = c.id AND s.deleted_at IS NULL) AS steps,
+       (SELECT jsonb_agg(jsonb_build_array(s.id, s.is_required) ORDER BY s.position) FROM course_steps s
+         WHERE s.course_program_id = c.id AND s.deleted_at IS NULL) AS steps,
        (SELECT array_agg(stripe_price_id) FROM stripe_prices WHERE product_id = p.id) AS price_ids,
        (SELECT jsonb_agg(jsonb_build_array(service_type, teacher_tier, credits, credit_unit_minutes, weight)
                          ORDER BY position)
@@ -154,7 +156,8 @@ def _add(catalog: Catalog, row: dict[str, Any]) -> None:
 def _product(row: dict[str, Any]) -> tuple[CatalogProduct, str | None, list[str]]:
     """Return a product, and what Stripe calls it and its prices."""
     stripe_product, prices = row.pop("stripe_product_id"), row.pop("price_ids")
-    lines = [(ServiceType.COURSE.value, 0, steps, STEP_MINUTES, None)] if (steps := row.pop("steps")) else []
+    steps = tuple((number, is_required) for number, is_required in row.pop("steps") or ())
+    lines = [(ServiceType.COURSE.value, 0, len(steps), STEP_MINUTES, None)] if steps else []
     lines += row.pop("lines") or []
     product = CatalogProduct(
         **row
@@ -162,6 +165,7 @@ def _product(row: dict[str, Any]) -> tuple[CatalogProduct, str | None, list[str]
             "product_type": ProductType(row["product_type"]),
             "validity_starts": ValidityStart(row["validity_starts"]),
             "draft_service_type": ServiceType(row["draft_service_type"]) if row["draft_service_type"] else None,
+            "steps": steps,
             "allowances": tuple(Allowance(n, ServiceType(line[0]), *line[1:]) for n, line in enumerate(lines)),
         }
     )

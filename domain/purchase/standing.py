@@ -32,12 +32,16 @@ class StandingOrder:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One payment with all that Stripe said of it by now, and the order that it paid, if there is one."""
+    """One payment with all that Stripe said of it by now, and the order that it paid, if there is one.
+
+    `received_at` is when it was first heard of.
+    """
 
     purchase: Purchase
     payment_id: int
     is_new: bool
     is_changed: bool
+    received_at: datetime
     order: StandingOrder | None = None
 
     @property
@@ -57,7 +61,7 @@ class Standing:
 
 
 KNOWN = """
-SELECT p.id AS payment_id, p.organization_id, p.stripe_key, p.facts
+SELECT p.id AS payment_id, p.organization_id, p.stripe_key, p.facts, p.received_at
   FROM payments p
  WHERE p.organization_id = ANY(%(organizations)s) AND p.stripe_key = ANY(%(keys)s)
  ORDER BY p.stripe_key FOR NO KEY UPDATE
@@ -92,7 +96,7 @@ def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetim
     )
     standing = {
         (row["organization_id"], row["stripe_key"]): Standing(
-            begun[row["organization_id"], row["stripe_key"]], row["id"], is_new=True, is_changed=True
+            begun[row["organization_id"], row["stripe_key"]], row["id"], is_new=True, is_changed=True, received_at=at
         )
         for row in rows
     }
@@ -134,6 +138,7 @@ def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]]) -> dict[Key
             row["payment_id"],
             is_new=False,
             is_changed=purchase.facts != row["facts"],
+            received_at=row["received_at"],
             order=orders.get(row["payment_id"]),
         )
     changed = [each for each in standing.values() if each.is_changed]

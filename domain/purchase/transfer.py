@@ -11,6 +11,9 @@ from db.transaction import fetch
 from domain.purchase.clash import free_clashes
 from domain.purchase.grant import Sale
 
+# By order, who gives and who takes it.
+Moves = dict[int, tuple[int, int]]
+
 # Purchases of a Stripe customer that named nobody follow the student whom a purchase of that customer named.
 FOLLOWERS = """
 SELECT o.id AS order_id, o.student_id AS giver, link.student_id AS taker
@@ -34,24 +37,27 @@ MOVES = (
 ARRAYS = "unnest(%(orders)s::bigint[], %(takers)s::bigint[]) AS new (order_id, taker)"
 
 
-def transfer(session: Session, sales: Sequence[Sale], *, at: datetime) -> set[int]:
-    """Give orders, with all that hangs on them and fits, to their buyers; return the students concerned."""
-    moves: dict[int, tuple[int, int]] = {
+def moves_of(session: Session, sales: Sequence[Sale]) -> Moves:
+    """Return which orders go from whom to whom: to those who bought them after all."""
+    moves = {
         order.id: (order.student_id, sale.student_id)
         for sale in sales
         if (order := sale.standing.order) and order.student_id != sale.student_id
     }
-    moves |= _followers(session, [sale for sale in sales if sale.purchase.external_id and sale.purchase.customer])
+    return moves | _followers(session, [sale for sale in sales if sale.purchase.external_id and sale.purchase.customer])
+
+
+def transfer(session: Session, moves: Moves, *, at: datetime) -> None:
+    """Give orders, with all that hangs on them and fits, to their buyers; all students concerned are held."""
     if not moves:
-        return set()
+        return
     takers = [taker for _, taker in moves.values()]
     free_clashes(session, dict(zip(moves, takers, strict=True)), at=at)
     for statement in MOVES:
         fetch(session, statement.format(moves=ARRAYS), orders=list(moves), takers=takers)
-    return {student for pair in moves.values() for student in pair}
 
 
-def _followers(session: Session, named: Sequence[Sale]) -> dict[int, tuple[int, int]]:
+def _followers(session: Session, named: Sequence[Sale]) -> Moves:
     if not named:
         return {}
     organizations = list({sale.purchase.organization_id for sale in named})

@@ -72,7 +72,7 @@ def end(desk: Desk, session: Session, entry: Waiting, status: WaitlistStatus, **
     entry.status = status
     said: Row = {"status": status.value, "booking_id": None, "reason": None, "ended_at": desk.at} | why
     if new := desk.outgoing.joined.get(entry.id):
-        new |= said
+        desk.outgoing.joined[entry.id] = new | said
     else:
         desk.outgoing.entries[entry.id] = {"id": entry.id} | said
 
@@ -80,8 +80,6 @@ def end(desk: Desk, session: Session, entry: Waiting, status: WaitlistStatus, **
 def _check_line(session: Session, command: Join, desk: Desk) -> None:
     """Refuse a session for which nobody can wait, or nobody any more."""
     check_open(session, command, desk)
-    if session.service is ServiceType.COURSE:
-        required_taking(desk.student, session)
     if not session.has_waitlist:
         raise InvalidCommand(f"{session.name} has no waitlist: only group sessions have one.")
     if session.start_at - desk.student.cutoff <= desk.at:
@@ -92,6 +90,8 @@ def _check_waiter(session: Session, command: Join, desk: Desk) -> None:
     """Refuse whoever is in the session or its line, gave a promotion back, or finds a free place."""
     if booked := next((s for s in desk.student.spans.values() if s.session_id == session.id), None):
         raise AlreadyBooked(f"Booking {booked.booking_id} is for this session: there is nothing to wait for.")
+    if session.service is ServiceType.COURSE:
+        required_taking(desk.student, session)
     if session.entry(desk.student_id):
         raise AlreadyWaiting(f"You wait for {session.name} already: leave its waitlist first to join it anew.")
     if (desk.student_id, session.id) in desk.world.undone:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from datetime import time as clock_time
+from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy.orm import Session
 
-from db.connection import build_engine
-from domain.audit.audit import audit
+from tests.pasted import needs_a_shell, paste
 from tests.patron import ZONES, Patron, Row, gets_mail, mails
-from tests.stack import PUNCHCARD, ROOT, Reply, Stack, running, send, wait_for
+from tests.stack import Reply, Stack, send, wait_for
 from tests.test_guides import DESK
 from worker import clock
 
@@ -29,28 +24,7 @@ UPDATE bookings b SET start_at = begun.start_at, end_at = begun.end_at FROM begu
 """
 # As if they had been made days ago: what is done in the last minutes can be undone for a while.
 AGE = "UPDATE bookings SET created_at = created_at - interval '3 days' WHERE session_id = %s"
-SHELL, CURL = shutil.which("bash"), shutil.which("curl")
-# Each request says on the way what it was answered with.
-WATCHED = """set -eu
-curl() { command curl "$@" -w '%{stderr}%{http_code}\\n'; }
-"""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running(tmp_path_factory.mktemp("desk") / "home") as each:
-        yield each
-
-
-@pytest.fixture(autouse=True)
-def _sound(stack: Stack) -> Iterator[None]:
-    """See after each part that every rule holds."""
-    yield
-    engine = build_engine(stack.database_url, name="test", size=1)
-    with Session(engine) as session:
-        violations = audit(session, at=clock.now())
-    engine.dispose()
-    assert violations == []
+pytestmark = pytest.mark.usefixtures("sound")
 
 
 @pytest.fixture
@@ -233,18 +207,8 @@ def test_two_records_of_one_person_are_one_by_either_name(stack: Stack, staff: P
         assert [each["id"] for each in name.sees("/api/students/me/bookings")["items"]] == [booked["id"]]
 
 
-@pytest.mark.skipif(not (SHELL and CURL), reason="the guide is for a shell with curl")
-def test_the_requests_of_the_guide_do_what_it_says_in_their_order(stack: Stack) -> None:
-    blocks = re.findall(r"^```bash\n(.*?)^```", DESK, re.MULTILINE | re.DOTALL)
-    script = WATCHED + "\n".join(blocks).replace(":8000", f":{stack.port}")
-    refused = re.findall(r"# (\d{3}) (\w+)$", script, re.MULTILINE)
-    script = script.replace(".venv/bin/punchcard", str(PUNCHCARD))
-    ran: Row = {"cwd": ROOT, "env": stack.env, "capture_output": True, "text": True, "timeout": 60}
-    done = subprocess.run([SHELL or "", "-c", script], check=False, **ran)
+@needs_a_shell
+def test_the_requests_of_the_guide_do_what_it_says_in_their_order(stack: Stack, tmp_path: Path) -> None:
+    paste(stack, DESK, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    assert [each for each in done.stderr.split() if each not in {"200", "201"}] == [status for status, _ in refused]
-    problems = re.findall(r'"code": ?"(\w+)", ?"retryable"', done.stdout)
-    # The last request lists those of all before.
-    assert problems[: len(refused)] == [code for _, code in refused]
     wait_for(lambda: len(mails(stack, "grace@example.com")) >= 8, what="the mails of the guide")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,12 +16,11 @@ from db.transaction import reading, transaction
 from tests.enrolled import Academy
 from tests.stack import wait_for
 from tests.webhook_gateway.conftest import Browser
-from tests.webhook_gateway.desk import ADMIN, PLATFORM, STAFF, pointers
+from tests.webhook_gateway.desk import ADMIN, PLATFORM, STAFF
 from tests.webhook_gateway.finisher import DONE, finish
 from tests.webhook_gateway.test_problem import problem
 from tests.webhook_gateway.world import World
 from webhook_gateway.path import MAX_ID
-from webhook_gateway.schema.course_step import MAX_SELECTIONS
 
 OPTION: dict[str, Any] = {"courseStepOptionId": 3}
 CHOICE = OPTION | {"courseStepId": 5}
@@ -48,8 +47,9 @@ class Ask:
 
 @pytest.fixture
 def bought(world: World) -> StudentCourseEnrollment:
-    """Give the course of lumen that ada bought."""
+    """Give the course of lumen that ada bought, and bob did not."""
     academy = Academy(world)
+    academy.student("bob")
     return academy.enroll("ada", academy.course())
 
 
@@ -153,7 +153,7 @@ def test_the_same_again_with_its_key_is_the_same_job(
     first, second = command.send(browser, **key), command.send(browser, **key)
     finish(database_url, first.get_json()["id"])
     ended = command.send(browser, **key)
-    elsewhere = Ask(command.method, command.path.replace("/5/", "/6/"), *astuple(command)).send(browser, **key)
+    elsewhere = replace(command, path=command.path.replace("/5/", "/6/")).send(browser, **key)
 
     assert first.get_json() == second.get_json()
     assert (ended.headers["Idempotent-Replayed"], ended.get_json()) == ("true", DONE)
@@ -162,14 +162,11 @@ def test_the_same_again_with_its_key_is_the_same_job(
         assert problem(elsewhere) == (422, "idempotency_key_reused")
 
 
-def astuple(command: Ask) -> tuple[Any, str, dict[str, Any], dict[str, Any]]:
-    return command.body, command.kind, command.request, command.claims
-
-
 @pytest.mark.usefixtures("nothing_stored")
 @each_of_students
 def test_somebody_elses_course_is_not_there(browser: Browser, world: World, command: Ask) -> None:
-    Academy(world, "thrive")
+    Academy(world, "thrive").student("ada")
+
     for claims in ({"sub": "bob"}, {"sub": "new"}, {"org": "thrive"}):
         assert problem(command.send(browser, **claims)) == (404, "not_found")
 
@@ -252,59 +249,5 @@ def test_what_is_nothing_is_not_stored(
     assert command.send(browser, body=body).status_code == 202
 
     (job,) = stored(engine)
-    assert job.request == {name: job.request[name] for name in ("packageId", "courseStepId", "enrollmentId")
-                           if name in command.request} | kept  # fmt: skip
-
-
-# What an id cannot be.
-NO_IDS: list[Any] = [None, 0, -1, MAX_ID + 1, "3", 3.0, True, [3]]
-NO_REASONS: list[Any] = ["", "  ", "x" * 501, "a\u0007", 1]
-BAD: list[tuple[str, Any, str]] = [
-    *((name, {"courseStepOptionId": value}, "#/courseStepOptionId") for name in ("book", "change") for value in NO_IDS),
-    *((name, OPTION | {"sessionId": value}, "#/sessionId") for name in ("book", "change") for value in NO_IDS[1:]),
-    ("book", {}, "#/courseStepOptionId"),
-    ("book", OPTION | {"courseStepId": 5}, "#/courseStepId"),
-    ("book", OPTION | {"course_step_option_id": 3}, "#/course_step_option_id"),
-    ("change", OPTION | {"acceptForfeit": True}, "#/acceptForfeit"),
-    *(("cancel", {"reason": value}, "#/reason") for value in NO_REASONS),
-    *(("cancel", {"acceptForfeit": value}, "#/acceptForfeit") for value in (1, "true", [])),
-    ("cancel", {"override": True}, "#/override"),
-    ("bulk", {}, "#/selections"),
-    ("bulk", {"selections": None}, "#/selections"),
-    ("bulk", {"selections": CHOICE}, "#/selections"),
-    ("bulk", {"selections": [CHOICE] * (MAX_SELECTIONS + 1)}, "#/selections"),
-    ("bulk", {"selections": [CHOICE, 3]}, "#/selections/1"),
-    ("bulk", {"selections": [CHOICE, OPTION]}, "#/selections/1/courseStepId"),
-    ("bulk", {"selections": [CHOICE, CHOICE | {"packageId": 1}]}, "#/selections/1/packageId"),
-    *(("bulk", {"selections": [CHOICE | {"courseStepId": each}]}, "#/selections/0/courseStepId") for each in NO_IDS),
-    *(("bulk", {"selections": [CHOICE | {"sessionId": each}]}, "#/selections/0/sessionId") for each in NO_IDS[1:]),
-    ("assign", {}, "#/cohortId"),
-    ("assign", {"cohortId": 7, "override": True}, "#/override"),
-    *(("assign", {"cohortId": value}, "#/cohortId") for value in NO_IDS[1:]),
-    *(("assign", {"cohortId": 7, "reason": value}, "#/reason") for value in NO_REASONS),
-    ("reopen", {}, "#/reason"),
-    ("reopen", {"reason": None}, "#/reason"),
-    ("reopen", {"reason": "ill", "courseStepId": 5}, "#/courseStepId"),
-    *(("reopen", {"reason": value}, "#/reason") for value in NO_REASONS),
-]
-
-
-@pytest.mark.usefixtures("nothing_stored")
-@pytest.mark.parametrize(("name", "body", "field"), BAD, ids=lambda value: repr(value)[:60])
-def test_every_field_has_its_bounds(
-    browser: Browser, bought: StudentCourseEnrollment, name: str, body: Any, field: str
-) -> None:
-    answer = ask(name, bought.student_package_id, bought.id).send(browser, body=body)
-
-    assert problem(answer) == (422, "validation_failed")
-    assert field in pointers(answer)
-
-
-@pytest.mark.usefixtures("nothing_stored")
-@pytest.mark.parametrize("command", ["book", "change", "bulk", "assign", "reopen"], indirect=True)
-@pytest.mark.parametrize("body", [None, [], "", 3, "{}"], ids=repr)
-def test_a_body_is_an_object(browser: Browser, command: Ask, body: Any) -> None:
-    answer = command.send(browser, body=body)
-
-    assert problem(answer) == (422, "validation_failed")
-    assert pointers(answer)
+    named = {"packageId", "courseStepId", "enrollmentId"}
+    assert job.request == {name: value for name, value in command.request.items() if name in named} | kept

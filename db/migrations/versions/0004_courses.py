@@ -318,6 +318,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("booking_id", sa.BigInteger(), nullable=True),
+        sa.Column("is_required", sa.Boolean(), server_default="true", nullable=False),
         sa.Column("skipped", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("booked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),

@@ -340,3 +340,37 @@ def test_an_inactive_option_takes_nobody_and_keeps_who_is_booked(school: School,
 
     assert school.change("ada", package, "SFZ-1-EVE").code == "invalid_option"
     assert school.cancel("ada", package, "SFZ-1").code == "done"
+
+
+def test_behind_a_session_with_many_places_there_are_others(school: School) -> None:
+    school.timetable.studio.rows(
+        "UPDATE class_sessions SET capacity = 60 WHERE id = %(id)s", id=school.sessions["SFZ-1-DAY"]
+    )
+    later = school.meet("SFZ-1-DAY", clock.now() + timedelta(days=9))
+    package = school.enroll("ada")
+    school.book("ada", package, "SFZ-1-DAY")
+
+    assert school.change("ada", package, "SFZ-1-DAY").booking["sessionId"] == later
+
+
+def test_behind_many_sessions_that_are_full_there_is_one_with_a_place(school: School) -> None:
+    start = clock.now() + timedelta(days=20)
+    for number in range(61):
+        school.meet("SFZ-1-EVE", start + timedelta(hours=2 * number), capacity=1)
+    school.timetable.studio.rows(
+        "UPDATE class_sessions SET capacity = 1 WHERE id = %(id)s", id=school.sessions["SFZ-1-EVE"]
+    )
+    crowd = [f"student-{number}" for number in range(61)]
+    packages = {name: school.enroll(name) for name in crowd}
+    wanted = school.option("SFZ-1-EVE"), school.step("SFZ-1")
+    asked = [
+        (name, {"packageId": packages[name], "courseStepOptionId": wanted[0], "courseStepId": wanted[1]})
+        for name in crowd
+    ]
+    jobs = school.timetable.ask_all("course.book-step", asked, org="thrive")
+    school.timetable.work()
+
+    done = school.book("ada", school.enroll("ada"), "SFZ-1-EVE")
+
+    assert set(school.timetable.codes(jobs)) == {"done"}
+    assert done.code == "done"

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
-from db.transaction import reading
+from db.transaction import reading, transaction
 from domain.booking.compatible import Compatible, compatible
-from tests.domain.booking.world import soon
+from domain.course import program, step
+from tests.domain.booking.world import GRACE, give_back, sell, soon
 from tests.school import School
 from tests.timetable import Outcome
 from worker import clock
@@ -218,3 +219,81 @@ def test_of_a_group_session_it_is_said_whether_its_student_is_enrolled(school: S
 
     assert (ada.is_enrolled_in_course, bea.is_enrolled_in_course) == (True, False)
     assert (ada.requires_course_enrollment, bea.requires_course_enrollment) == (False, False)
+
+
+def remove(school: School, label: str) -> None:
+    """Take a step off the course, as staff do."""
+    with transaction(school.timetable.engine) as session:
+        held = program.held(session, school.timetable.organization("thrive"), "SFZ")
+        step.remove(session, held, step.one(session, held, school.step(label)), at=clock.now())
+
+
+def test_a_friend_comes_along_to_a_group_that_serves_a_step(school: School) -> None:
+    session = school.sessions["SFZ-1-DAY"]
+    open_to_all(school, session)
+    school.enroll("ada")
+    sell(school.timetable, "ada", org="thrive", friend_pass_days=30)
+
+    done = book(school, "ada", session, paymentType="COURSE", friend=GRACE)
+
+    assert done.result
+    types = [done.result[name]["bookingType"] for name in ("booking", "guestBooking")]
+    assert types == ["COURSE_STEP", "DROP_IN"]
+    assert "stepLabel" not in done.result["guestBooking"]["metadata"]
+
+
+def test_who_was_paid_back_for_the_course_gets_a_free_place_with_their_credits(school: School) -> None:
+    session = school.sessions["SFZ-1-DAY"]
+    open_to_all(school, session)
+    school.timetable.studio.rows("UPDATE class_sessions SET capacity = 1 WHERE id = %(id)s", id=session)
+    bea = school.enroll("bea")
+    school.book("bea", bea, "SFZ-1-DAY", session)
+    package = school.enroll("ada")
+    school.timetable.buy("ada", "BUNDLE-5P-3G")
+    school.timetable.do("waitlist.join", "ada", org="thrive", sessionId=session)
+    give_back(school.timetable, package)
+
+    school.cancel("bea", bea, "SFZ-1")
+    school.timetable.work()
+
+    assert school.timetable.who(session) == ["ada"]
+
+
+def test_of_two_courses_the_one_that_lasts_pays(school: School, now: FrozenDateTimeFactory) -> None:
+    school.course(validity_days=5)
+    school.enroll("ada")
+    now.tick(timedelta(days=10))
+    school.plan()
+    school.course(validity_days=365)
+    package = school.enroll("ada")
+    school.assign(package, None)
+
+    done = book(school, "ada", school.sessions["SFZ-1-DAY"])
+
+    assert done.booking["studentPackageId"] == package
+
+
+def test_a_step_that_was_removed_is_taken_by_those_who_have_it(school: School, full: int) -> None:
+    package = school.enroll("ada")
+    remove(school, "SFZ-1")
+
+    waits = school.timetable.do("waitlist.join", "ada", org="thrive", sessionId=full)
+    done = book(school, "ada", school.sessions["SFZ-1-EVE"])
+
+    assert (waits.code, done.code) == ("done", "done")
+    assert school.progress(package)["SFZ-1"] == "BOOKED"
+
+
+def test_nobody_is_advised_to_buy_a_course_for_a_step_that_was_removed(school: School) -> None:
+    remove(school, "SFZ-1")
+
+    refused = book(school, "ada", school.sessions["SFZ-1-DAY"])
+
+    assert refused.problem
+    assert (refused.code, "more" in refused.problem) == ("enrollment_required", False)
+
+
+def test_who_is_in_a_session_has_nothing_to_wait_for(school: School, full: int) -> None:
+    joined = school.timetable.do("waitlist.join", "bea", org="thrive", sessionId=full)
+
+    assert joined.code == "already_booked"

@@ -97,3 +97,23 @@ def test_a_session_that_is_called_off_says_that_its_step_is_open(school: School)
 
     assert "The studio called it off: a storm" in told
     assert "Step SFZ-4 of Spanish from Zero is open again" in told
+
+
+def test_a_step_that_is_booked_again_meanwhile_is_not_said_to_be_open(school: School, package: int) -> None:
+    school.cancel("ada", package, "SFZ-4")
+    school.book("ada", package, "SFZ-4-EVE")
+
+    told = read(school)
+
+    assert "is open again" not in told
+    assert "It is step SFZ-4" in told
+
+
+def test_a_step_that_staff_opened_meanwhile_is_not_said_to_be_missed(
+    school: School, package: int, now: FrozenDateTimeFactory
+) -> None:
+    now.move_to(school.start(school.sessions["SFZ-4-EVE"]) - timedelta(hours=2))
+    school.cancel("ada", package, "SFZ-4", acceptForfeit=True)
+    school.reopen(package, "SFZ-4")
+
+    assert "counts as missed" not in read(school)

@@ -84,6 +84,19 @@ def test_an_optional_step_need_not_be(school: School, now: FrozenDateTimeFactory
     assert school.book("ada", package, "SFZ-2-DAY", later).code == "done"
 
 
+def test_what_a_step_is_after_it_was_sold_changes_nothing_for_who_bought_it(
+    school: School, package: int, now: FrozenDateTimeFactory
+) -> None:
+    for code in ALL[:3]:
+        attend(school, now, code)
+
+    school.timetable.studio.rows("UPDATE course_steps SET is_required = false WHERE label = 'SFZ-4'")
+
+    assert school.enrollment(package)["status"] == "ACTIVE"
+    attend(school, now, ALL[3])
+    assert school.enrollment(package)["status"] == "COMPLETED"
+
+
 def test_a_course_is_not_completed_any_more_if_a_mark_is_taken_back(
     school: School, package: int, now: FrozenDateTimeFactory
 ) -> None:
@@ -94,6 +107,7 @@ def test_a_course_is_not_completed_any_more_if_a_mark_is_taken_back(
 
     enrollment = school.enrollment(package)
     assert (enrollment["status"], enrollment["completed_at"]) == ("ACTIVE", None)
+    assert school.events("ada")[-1] == "enrollment.reopened"
 
 
 def test_the_clock_completes_what_nobody_marked(school: School, package: int, now: FrozenDateTimeFactory) -> None:

@@ -1,0 +1,91 @@
+"""What an enrollment begins with: what has one option only is booked as far as there is room, and all of it is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session as Transaction
+
+from db.models import BookingStatus, EnrollmentStatus
+from db.transaction import fetch
+from domain.booking.desk import Desk
+from domain.booking.facts import COLUMNS, reserve
+from domain.booking.order import Order
+from domain.booking.outgoing import Outgoing, Row
+from domain.booking.release import release
+from domain.booking.rows import write
+from domain.booking.sessions import read_sessions
+from domain.booking.state import Standing, World
+from domain.booking.students import Target, complete, read_students
+from domain.enrollment.book_step import book_only_options
+from domain.enrollment.candidates import only_options, read_ahead, sessions_of
+from domain.enrollment.enrolled import read_enrollments
+from domain.enrollment.enrollment import Enrollment
+from domain.enrollment.progress import ASSIGNED, CREATED, conclude, keep_enrollment, told_enrollment
+
+IN_REVIEW, REVOKED = "enrollment.needs_review", "enrollment.revoked"
+# What is told of an enrollment that was settled anew.
+TOLD = {EnrollmentStatus.NEEDS_REVIEW: IN_REVIEW, EnrollmentStatus.REVOKED: REVOKED}
+
+OWNERS = "SELECT DISTINCT student_id FROM student_course_enrollments WHERE student_package_id = ANY(%(packages)s)"
+BOOKED = f"""
+SELECT {COLUMNS} FROM bookings b
+ WHERE b.student_package_id = ANY(%(packages)s) AND b.course_step_id IS NOT NULL AND b.status = 'CONFIRMED'
+   AND b.start_at > %(at)s
+ ORDER BY b.id
+"""  # noqa: S608 - our own names
+
+
+def start(
+    transaction: Transaction, new: Sequence[int], again: Sequence[int], moved: Collection[int], *, at: datetime
+) -> None:
+    """Begin with enrollments, whose rows stand and whose students are held, by their packages.
+
+    Args:
+        transaction: Takes the bookings.
+        new: Those that were bought just now.
+        again: Those that were settled anew.
+        moved: Those of them whose bookings that are ahead are given up first: they are of another cohort, or of none.
+        at: When.
+
+    """
+    packages = [*new, *again]
+    owners = [row["student_id"] for row in fetch(transaction, OWNERS, packages=packages)]
+    students = read_students(transaction, owners)
+    enrollments = read_enrollments(transaction, students, at=at)
+    rows = fetch(transaction, BOOKED, packages=list(moved), at=at) if moved else []
+    standing = {row["id"]: Standing.of(row) for row in rows}
+    begun = [enrollments[package] for package in packages]
+    wants = {each.package_id: sessions_of(only_options(each.steps.values())) for each in begun if each.is_enrolled}
+    ahead = read_ahead(transaction, sum((classes for _, classes in wants.values()), Counter[int]()), at=at)
+    wanted = {each: named.union(*(ahead.get(kind, ()) for kind in classes)) for each, (named, classes) in wants.items()}
+    left = {each.session_id for each in standing.values() if each.session_id}
+    sessions = read_sessions(transaction, left.union(*wanted.values()), lock="FOR NO KEY UPDATE OF c")
+    targets: list[Target] = [
+        (enrollments[package].student_id, sessions[each]) for package, ids in wanted.items() for each in ids
+    ]
+    complete(transaction, students, targets, named=packages, enrollments=enrollments, at=at)
+    ids = reserve(transaction, "bookings", sum(len(each.steps) for each in begun))
+    world, outgoing = World(students, sessions, dict(standing), {}, ids, ahead=ahead), Outgoing()
+    for booking in standing.values():
+        desk = Desk(world, outgoing, booking.student_id, at)
+        desk.answer("booking.cancelled", release(desk, booking, BookingStatus.CANCELLED, {}))
+    for each in begun:
+        _begin(Desk(world, outgoing, each.student_id, at), each, CREATED if each.package_id in new else None)
+    write(transaction, outgoing, at=at)
+
+
+def _begin(desk: Desk, enrollment: Enrollment, what: str | None) -> None:
+    """Tell of an enrollment, and book what has one option only; list what could not be."""
+    conclude(desk.outgoing, desk.student, enrollment, at=desk.at)
+    about, told = f"enrollment/{enrollment.id}", told_enrollment(enrollment, desk.student)
+    said = desk.outgoing.publish(desk.student, what or TOLD.get(enrollment.status, ASSIGNED), about, told, at=desk.at)
+    not_booked = list[Row]()
+    if enrollment.is_enrolled:
+        _, not_booked = book_only_options(desk, Order(0, desk.student_id, desk.at, desk.at), enrollment)
+    said["notBooked"] = not_booked
+    if not_booked or "notBooked" in enrollment.details:
+        enrollment.details |= {"notBooked": not_booked}
+        keep_enrollment(desk.outgoing, enrollment)
