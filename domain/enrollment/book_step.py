@@ -83,8 +83,6 @@ def book_steps(command: BookSteps, desk: Desk) -> Result:
     enrollment = own_enrollment(command.package_id, desk)
     with desk.all_or_nothing():
         manual = [_nth(desk, command, enrollment, number) for number in range(len(command.selections))]
-    # What was undone in memory is another object by now.
-    enrollment = own_enrollment(command.package_id, desk)
     auto, not_booked = book_only_options(desk, command, enrollment)
     flag_skipped(desk, enrollment, [taken.step for taken in manual])
     return {
