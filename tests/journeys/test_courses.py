@@ -137,7 +137,7 @@ def test_of_a_full_session_of_a_course_the_first_in_line_gets_the_place_and_the_
     promoted = uma.gets_mail("a place came free, you are booked for SFZ-1")
 
     assert (early.code, capacity.status, taken.status) == ("session_not_full", 200, 201)
-    assert [each.code for each in refused] == ["session_full", "enrollment_required", "step_already_booked"]
+    assert [each.code for each in refused] == ["session_full", "enrollment_required", "already_booked"]
     assert (few["spotsAvailable"], few["studentsToBook"] > 0) == (0, True)
     assert (joined.said["waitlistEntry"]["position"], moved.status) == (1, 200)
     assert "It is step SFZ-1" in promoted
