@@ -211,7 +211,7 @@ def _sessions(
     option, here = taking.option, instead_of.session_id if instead_of else None
     if session_id is None and option.session_id is None:
         ahead = (desk.world.sessions[number] for number in desk.world.ahead.get(option.class_id, ()))
-        return (session for session in ahead if session.id != here)
+        return (session for session in ahead if session.id != here and session.room > 0)
     session = session_of(session_id or option.session_id or 0, desk)
     if session.id == here:
         raise AlreadyBooked(f"{taking.step.label} is booked in this session: choose another.")

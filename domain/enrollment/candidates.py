@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
@@ -30,7 +30,7 @@ SELECT kind.id AS class_id, c.id, c.free
         CROSS JOIN LATERAL (SELECT count(*) AS n FROM bookings b
                              WHERE b.session_id = s.id AND b.place IS NOT NULL) taken
         WHERE s.group_class_id = kind.id AND s.status = 'SCHEDULED' AND NOT s.arranged AND s.start_at > %(at)s
-          AND s.capacity > taken.n
+          AND (s.capacity > taken.n OR s.id IN (SELECT b.session_id FROM bookings b WHERE b.id = ANY(%(leaving)s)))
         ORDER BY s.start_at LIMIT %(most)s) c
  ORDER BY c.start_at, c.id
 """
@@ -62,11 +62,17 @@ def sessions_of(wants: Iterable[Want]) -> tuple[set[int], Counter[int]]:
     return named, classes
 
 
-def read_ahead(transaction: Transaction, classes: Mapping[int, int], *, at: datetime) -> dict[int, list[int]]:
-    """Return by class sessions ahead that have free places, in the order of their starts, for so many and some more."""
+def read_ahead(
+    transaction: Transaction, classes: Mapping[int, int], *, leaving: Collection[int] = (), at: datetime
+) -> dict[int, list[int]]:
+    """Return by class sessions ahead that have free places, in the order of their starts, for so many and some more.
+
+    And those that are full as long as one of the bookings stands that may be `leaving` before their turn.
+    """
     found: dict[int, list[int]] = {}
     places = Counter[int]()
-    for row in fetch(transaction, AHEAD, classes=list(classes), at=at, most=MOST) if classes else ():
+    values = {"classes": list(classes), "leaving": list(leaving), "at": at, "most": MOST}
+    for row in fetch(transaction, AHEAD, **values) if classes else ():
         kind, ahead = row["class_id"], found.setdefault(row["class_id"], [])
         if places[kind] < classes[kind] + SPARE or len(ahead) < DATES:
             places[kind] += row["free"]

@@ -41,13 +41,14 @@ def read_course_facts(
 ) -> CourseFacts:
     """Read what commands are about, and what bookings that stand belong to; locks cohorts that are named."""
     orders = [command for command in commands if isinstance(command, StepOrder)]
-    students = {order.student_id for order in orders}
-    students |= {each.student_id for each in standing if each.course_step_id is not None}
-    if not students:
+    if not orders and all(each.course_step_id is None for each in standing):
         return CourseFacts()
+    # Of everybody in the batch: who comes by an ordinary booking may take a step, too.
+    students = {command.student_id for command in commands}
     facts = CourseFacts(read_enrollments(transaction, students, at=at))
     named = {order.cohort_id for order in orders if isinstance(order, AssignCohort) and order.cohort_id}
     facts.cohorts = read_cohorts(transaction, named, at=at)
+    facts.bookings = {each.id for each in standing}
     _add_wants(transaction, facts, orders, at=at)
     return facts
 
@@ -69,7 +70,7 @@ def _add_wants(transaction: Transaction, facts: CourseFacts, orders: Sequence[St
                 want for variant in _variants(enrollment, orders, facts.cohorts) for want in _wanted(order, variant)
             )
     classes = _sum(classes for _, classes in wants.values())
-    facts.ahead = read_ahead(transaction, classes, at=at)
+    facts.ahead = read_ahead(transaction, classes, leaving=facts.bookings, at=at)
     for job_id, (sessions, any_of) in wants.items():
         facts.sessions[job_id] = sessions.union(*(facts.ahead.get(kind, ()) for kind in any_of))
 

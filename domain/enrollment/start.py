@@ -59,7 +59,8 @@ def start(
     standing = {row["id"]: Standing.of(row) for row in rows}
     begun = [enrollments[package] for package in packages]
     wants = {each.package_id: sessions_of(only_options(each.steps.values())) for each in begun if each.is_enrolled}
-    ahead = read_ahead(transaction, sum((classes for _, classes in wants.values()), Counter[int]()), at=at)
+    classes = sum((classes for _, classes in wants.values()), Counter[int]())
+    ahead = read_ahead(transaction, classes, leaving=standing, at=at)
     wanted = {each: named.union(*(ahead.get(kind, ()) for kind in classes)) for each, (named, classes) in wants.items()}
     left = {each.session_id for each in standing.values() if each.session_id}
     sessions = read_sessions(transaction, left.union(*wanted.values()), lock="FOR NO KEY UPDATE OF c")

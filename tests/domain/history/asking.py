@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.domain.history.nouns import Command
+from tests.domain.history.command import Command
+from tests.domain.history.courses import UNKNOWN, Selection
 from tests.timetable import Timetable
 
 KINDS = {
@@ -19,6 +20,12 @@ KINDS = {
     "attend": "session.attend",
     "call_off": "session.cancel",
     "move": "session.move",
+    "book_step": "course.book-step",
+    "change_step": "course.change-step",
+    "cancel_step": "course.cancel-step",
+    "book_steps": "course.book-steps",
+    "assign": "enrollment.assign-cohort",
+    "reopen": "enrollment.reopen-step",
 }
 
 
@@ -87,7 +94,30 @@ def _call_off(_: Timetable, _command: Command) -> dict[str, Any]:
     return {"reason": "the studio is flooded"}
 
 
+def _of_steps(timetable: Timetable, command: Command) -> dict[str, Any]:
+    selections = [_selection(each) for each in command.selections]
+    package = command.enrollment.package.id if command.enrollment else UNKNOWN
+    if command.kind == "book_steps":
+        return {"packageId": package, "selections": selections}
+    return {"packageId": package} | _booking(timetable, command) | selections[0]
+
+
+def _of_enrollment(_: Timetable, command: Command) -> dict[str, Any]:
+    said: dict[str, Any] = {"enrollmentId": command.enrollment.number if command.enrollment else UNKNOWN}
+    said |= _selection(command.selections[0]) if command.selections else {}
+    said |= {"cohortId": command.cohort.number} if command.cohort else {}
+    return said | {"reason": "was ill"}
+
+
+def _selection(selection: Selection) -> dict[str, Any]:
+    named = {"sessionId": selection.session.id} if selection.session else {}
+    option = {"courseStepOptionId": selection.option.number} if selection.option else {}
+    return {"courseStepId": selection.step.number} | option | named
+
+
 SAYING: dict[str, Callable[[Timetable, Command], dict[str, Any]]] = dict.fromkeys(
     ("book", "change", "cancel", "schedule", "join", "leave"), _booking
 )
 SAYING |= {"adjust": _adjust, "attend": _attend, "move": _move, "call_off": _call_off}
+SAYING |= dict.fromkeys(("book_step", "change_step", "cancel_step", "book_steps"), _of_steps)
+SAYING |= dict.fromkeys(("assign", "reopen"), _of_enrollment)

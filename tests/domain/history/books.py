@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from tests.domain.history.courses import Cohort, Enrollment
 from tests.domain.history.nouns import Booking, Coupon, Package, Product, Session, Teacher, Wait, end_of_days
 
 ACTIVE = {"CONFIRMED", "COMPLETED", "NO_SHOW"}
@@ -33,6 +34,8 @@ class Books:
     packages: list[Package] = field(default_factory=list)
     bookings: list[Booking] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    enrollments: list[Enrollment] = field(default_factory=list)
+    cohorts: list[Cohort] = field(default_factory=list)
 
     def buy(self, number: int, student: str, product: Product, at: datetime, bonus: int = 0) -> Package:
         """A pass begins when the student's last one ends."""
@@ -52,7 +55,7 @@ class Books:
         return [b for b in self.bookings if b.means.package is package and b.status != "CANCELLED"]
 
     def left(self, package: Package) -> list[int]:
-        means = [b.means for b in self.spent(package)]
+        means = [b.means for b in self.spent(package) if not b.reopened]
         lines = zip(range(len(package.given)), package.product.lines, package.given, strict=True)
         return [sold[3] + given - sum(m.credits for m in means if m.line == number) for number, sold, given in lines]
 

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
+from tests.domain.history.command import Command
+from tests.domain.history.drawing_steps import DrawSteps
 from tests.domain.history.faults import Time
 from tests.domain.history.history import History
-from tests.domain.history.nouns import Booking, Command, Session
+from tests.domain.history.nouns import Booking, Session
 from tests.domain.history.shop import COUPONS, PRODUCTS
 
 STUDENTS = {"book": 6, "cancel": 6, "join": 8, "change": 3, "schedule": 3, "leave": 1, "adjust": 1, "redeem": 1}
 STAFF = {"attend": 4, "move": 2, "call_off": 2}
 HOURS = [2, 3, 20, 26, 27, 27, 28, 28, 29, 51, 51, 52, 70]
-T = TypeVar("T")
 
 
-class Draw:
+class Draw(DrawSteps):
     """Commands, drawn from what there is in a history."""
 
     def __init__(self, history: History, random: Random) -> None:
-        self.history, self.model, self.random = history, history.model, random
+        super().__init__(history, random)
         # What somebody is about to leave.
         self.left: Session | None = None
-
-    def one(self, choices: Sequence[T]) -> T:
-        return self.random.choice(choices)
-
-    def once_in(self, often: int) -> bool:
-        return self.random.randrange(often) == 0
 
     def command(self) -> Command:
         if self.left and self.once_in(2):
@@ -38,6 +32,8 @@ class Draw:
         if self.model.bookings and self.once_in(4):
             (kind,) = self.random.choices(list(STAFF), list(STAFF.values()))
             return getattr(self, kind)()  # type: ignore[no-any-return]
+        if self.once_in(3) and (of_course := self.of_course()):
+            return of_course
         (kind,) = self.random.choices(list(STUDENTS), list(STUDENTS.values()))
         command = Command(kind, Time.at, self.one(sorted(self.model.orgs)))
         return getattr(self, kind)(command) or self.book(command)
@@ -76,7 +72,7 @@ class Draw:
             return None
         if self.once_in(2):
             command.session = self.some_session(command.student)
-        return self.wish(command)
+        return self.without_step(self.wish(command))
 
     def join(self, command: Command) -> Command | None:
         mine = [b.session for b in self.model.booked(command.student)]
@@ -120,7 +116,7 @@ class Draw:
         if seats and self.once_in(2):
             command.seat = self.one(seats)
         if self.once_in(8):
-            command.payment = self.one(["CREDIT", "ALL_ACCESS", "FREE"])
+            command.payment = self.one(["CREDIT", "ALL_ACCESS", "FREE", "COURSE", "COURSE"])
         if held and self.once_in(8):
             command.package = self.one(held)
         command.confirmed = self.once_in(2)
@@ -154,6 +150,7 @@ class Draw:
 
     def attend(self) -> Command:
         begun = [s for s in self.model.sessions if s.start <= Time.at and self.model.inside(s)]
+        begun = [s for s in begun if s.kind and self.once_in(2)] or begun
         if not begun and not self.once_in(10):
             return self.one([self.move, self.call_off])()
         command = Command("attend", Time.at, session=self.one(begun or self.model.sessions))
@@ -198,6 +195,9 @@ class Draw:
     def ahead(self, student: str) -> list[Session]:
         org = self.model.orgs[student]
         return [s for s in self.model.sessions if s.org == org and s.start > Time.at and not s.teacher and not s.off]
+
+    def ordinary(self, student: str) -> list[Session]:
+        return [session for session in self.ahead(student) if not session.kind]
 
     def some_session(self, student: str) -> Session:
         """Mostly those that can be booked, sometimes any of the student's studio, seldom any at all."""

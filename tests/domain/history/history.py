@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -13,21 +13,28 @@ from sqlalchemy import text
 
 from db.models import Base
 from tests.domain.history import asking
+from tests.domain.history.command import Command
 from tests.domain.history.comparing import compare
+from tests.domain.history.comparing_courses import compare_courses
 from tests.domain.history.faults import CutOff, Killed, Time, killed
-from tests.domain.history.model import Model
-from tests.domain.history.nouns import Booking, Command, Package, Session, Teacher
+from tests.domain.history.nouns import Booking, Package, Session, Teacher
+from tests.domain.history.school import open_courses
+from tests.domain.history.schooling import Schooling
 from tests.domain.history.shop import COUPONS, OFFER, PRODUCTS, TEACHERS
 from tests.stripe_objects import Event, checkout, dispute, refund
-from tests.studio import Studio
-from tests.timetable import CURRENCY, Timetable
+from tests.timetable import CURRENCY
 from worker import upkeep
 from worker.inbox import drain_batch
 from worker.job_inbox import JOBS
 
 _numbers = count(1)
 SOLD = {"organizations", "products", "package_allowances", "stripe_prices", "coupons", "coupon_products"}
-EMPTY = "; ".join(f"DELETE FROM {t.name}" for t in reversed(Base.metadata.sorted_tables) if t.name not in SOLD)
+SOLD |= {"course_programs", "course_steps", "course_step_options"}
+# Classes that serve courses are sold, too.
+ONLY = {"group_classes": " WHERE id NOT IN (SELECT group_class_id FROM course_step_options)"}
+EMPTY = "; ".join(
+    f"DELETE FROM {t.name}{ONLY.get(t.name, '')}" for t in reversed(Base.metadata.sorted_tables) if t.name not in SOLD
+)
 # In the order in which they took effect: a worker commits one transaction after the other.
 DONE = "SELECT id, kind, request, result, problem FROM jobs WHERE id > %(after)s ORDER BY xmin::text::bigint, id"
 HOURS = """
@@ -50,18 +57,10 @@ TASKS = {
 
 
 @dataclass
-class History:
+class History(Schooling):
     """Eight students of two studios, and what happens to them; each history begins with nothing but a shop."""
 
-    timetable: Timetable
-    model: Model = field(default_factory=Model)
-    bookings: dict[int, Booking] = field(default_factory=dict)
-    payments: dict[Package, str] = field(default_factory=dict)
     last_job: int = 0
-
-    @property
-    def studio(self) -> Studio:
-        return self.timetable.studio
 
     def begin(self, start: datetime) -> None:
         with self.studio.engine.begin() as connection:
@@ -77,6 +76,7 @@ class History:
             teacher = self.timetable.teacher(org, tier)
             self.studio.rows(HOURS, id=teacher, opens=opens, closes=closes)
             self.model.teachers.append(Teacher(teacher, org, tier, opens, closes))
+        self.courses = open_courses(self.studio)
         for code, coupon in COUPONS.items():
             if coupon.days:
                 self.studio.rows(UNTIL, code=code, at=start + timedelta(days=coupon.days))
@@ -118,7 +118,7 @@ class History:
     def refund(self, package: Package) -> None:
         payment = self.payments[package]
         self.studio.deliver(refund(payment, amount=package.product.price, refund_id=f"re_{payment}"))
-        package.standing = "REVOKED"
+        self.revoke(package)
 
     def dispute(self, package: Package) -> None:
         self.studio.deliver(dispute(self.payments[package]))
@@ -127,7 +127,10 @@ class History:
     def settle(self, package: Package, *, won: bool) -> None:
         said = {"status": "won" if won else "lost", "kind": "charge.dispute.closed"}
         self.studio.deliver(dispute(self.payments.pop(package), **said))
-        package.standing = "ACTIVE" if won else "REVOKED"
+        if won:
+            package.standing = "ACTIVE"
+        else:
+            self.revoke(package)
 
     def ask(self, commands: list[Command], fault: str, away: timedelta) -> None:
         """Store commands, and have them done."""
@@ -151,6 +154,7 @@ class History:
                 self._promote(row)
             else:
                 self._replay(row, commands[row["id"]])
+        self.learn_steps()
         self.last_job = max([self.last_job, *(row["id"] for row in done)])
         assert self.model.uncalled(Time.at) == []
 
@@ -169,8 +173,7 @@ class History:
         expected = self.model.do(command, Time.at)
         assert code == expected, (expected, command, row)
         result = row["result"] or {}
-        for name, made in zip(("booking", "guestBooking"), command.made, strict=False):
-            self._learn(made, result[name]["id"], result[name]["sessionId"])
+        self._learn_all(command, result)
         if command.joined:
             command.joined.number = result["waitlistEntry"]["id"]
         if command.redeemed:
@@ -178,6 +181,18 @@ class History:
             command.redeemed.id = told["id"]
             sold = (command.paid, sum(self.model.left(command.redeemed)))
             assert (told["paid"], told["credits"]) == sold, (command, told)
+
+    def _learn_all(self, command: Command, result: Mapping[str, Any]) -> None:
+        """Learn the bookings that a command made, and whether it says the same of them."""
+        told = [result[name] for name in ("booking", "guestBooking") if name in result]
+        if command.kind == "book_steps":
+            told = [each["booking"] for each in result.get("bookings", ())]
+            assert result.get("autoBooked", []) == [step.number for step in command.auto], (result, command)
+        listed = [(each["courseStepId"], each["code"]) for each in result.get("notBooked", ())]
+        assert listed == command.not_booked, (listed, command)
+        # A cancellation tells of the old one; whoever is assigned a cohort is told of none here.
+        for made, booking in zip(command.made, told, strict=True) if command.made and told else ():
+            self._learn(made, booking["id"], booking["sessionId"])
 
     def _learn(self, made: Booking, number: int, session: int) -> None:
         """Learn the number of a booking, and of a session that was made for it."""
@@ -199,3 +214,4 @@ class History:
     def compare(self) -> None:
         """Compare all that is there with the model; the audit finds nothing."""
         compare(self.studio, self.model, self.bookings)
+        compare_courses(self.studio, self.model)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tests.domain.history.books import Refused, refuse_if
-from tests.domain.history.nouns import Command
+from tests.domain.history.command import Command
 from tests.domain.history.studio import Studio
 
 BEGUN = timedelta(minutes=15)

@@ -1,10 +1,14 @@
-"""The nouns of the model: what is sold, who holds what, where, and what is asked for."""
+"""The nouns of the model: what is sold, who holds what, and where."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from tests.domain.history.courses import Progress
 
 ZONES = {"lumen": ZoneInfo("Europe/Istanbul"), "thrive": ZoneInfo("America/New_York")}
 
@@ -91,6 +95,7 @@ class Session:
     seats: dict[int, int]  # what each costs, in their order
     teacher: Teacher | None = None  # of one that was made for a student
     off: bool = False
+    kind: str = ""  # the class, of one that serves courses
 
     @property
     def minutes(self) -> int:
@@ -130,6 +135,8 @@ class Booking:
     number: int | None = None
     undo_until: datetime | None = None  # of one that the waitlist made
     moved: bool = False
+    taken: Progress | None = None  # the step of a course
+    reopened: bool = False  # its missed step, which gave the credit back
 
     @property
     def is_draft(self) -> bool:
@@ -155,42 +162,3 @@ class Wait:
 
     def __repr__(self) -> str:
         return f"<wait of {self.student}: {self.status} {self.session}>"
-
-
-@dataclass(repr=False)
-class Command:
-    kind: str
-    asked_at: datetime
-    student: str = ""
-    session: Session | None = None
-    number: int = 0
-    booking: Booking | None = None
-    seat: int | None = None
-    payment: str | None = None
-    package: Package | None = None
-    confirmed: bool = False
-    friend: bool = False
-    friend_seat: int | None = None
-    forfeit: bool = False
-    override: bool = False
-    start: datetime | None = None
-    minutes: int | None = None
-    capacity: int | None = None
-    until: datetime | None = None
-    teacher: Teacher | None = None
-    line: int = 0
-    credits: int = 0
-    coupon: str | None = None
-    product: str | None = None
-    by_student: bool = False
-    marks: dict[int, str] = field(default_factory=dict)
-    marked: dict[int, Booking | None] = field(default_factory=dict)
-    # What came of it.
-    made: list[Booking] = field(default_factory=list)
-    joined: Wait | None = None
-    redeemed: Package | None = None
-    paid: int = 0
-
-    def __repr__(self) -> str:
-        said = [f"{each.name}={value}" for each in fields(self)[2:] if (value := getattr(self, each.name))]
-        return f"{self.kind}({', '.join(said)})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.domain.history.books import Books, Refused, refuse_if
-from tests.domain.history.nouns import Command, Means, Package, Session, end_of_days
+from tests.domain.history.command import Command
+from tests.domain.history.nouns import Means, Package, Session, end_of_days
 
 ENDLESS = datetime.max.replace(tzinfo=UTC)
 # Of several reasons why nothing pays, the first is told.
@@ -70,18 +71,30 @@ class Paying(Books):
     def credits_refused(self, package: Package, line: int, session: Session, seat: int | None) -> str:
         service, tier, _, _ = package.product.lines[line]
         fits = service == session.service or (service, session.service) == ("PRIVATE", "GROUP")
+        reasons = {
+            f"package_{package.standing.lower()}": package.standing != "ACTIVE",
+            # A step is not paid for like this, but by who takes it.
+            SEVERAL: not fits
+            or service == "COURSE"
+            or 0 < tier < session.tier
+            or self.left(package)[line] < self.price(package, line, session, seat)[0],
+            "package_expired": self.ends_before(package, session),
+        }
+        return next((code for code, is_one in reasons.items() if is_one), "")
+
+    def course_refused(self, package: Package, session: Session) -> str:
+        """Why the course does not pay for one of its steps."""
+        if package.standing != "ACTIVE":
+            return f"package_{package.standing.lower()}"
+        return "package_expired" if self.ends_before(package, session) else ""
+
+    def ends_before(self, package: Package, session: Session) -> bool:
+        """Whether a package ends before a session, or would end before another one if that were its first."""
         last, end = session.start, self.window(package)[1]
         if package.product.from_first_use:
             starts = [*self.starts(package), session.start]
             last, end = max(starts), self.lasting(package, min(starts))
-        reasons = {
-            f"package_{package.standing.lower()}": package.standing != "ACTIVE",
-            SEVERAL: not fits
-            or 0 < tier < session.tier
-            or self.left(package)[line] < self.price(package, line, session, seat)[0],
-            "package_expired": end is not None and last >= end,
-        }
-        return next((code for code, is_one in reasons.items() if is_one), "")
+        return end is not None and last >= end
 
     def friend_pass(self, student: str, session: Session) -> Package:
         """The friend pass that ends first."""

@@ -7,9 +7,13 @@ from datetime import datetime, timedelta
 from itertools import chain, takewhile
 
 from tests.domain.history.books import refuse_if
-from tests.domain.history.nouns import Booking, Command, Means, Package, Session, Wait
+from tests.domain.history.command import Command
+from tests.domain.history.courses import Option, Progress
+from tests.domain.history.nouns import Booking, Means, Package, Session, Wait
 from tests.domain.history.paying import Paying
 
+# A step of somebody's, and the option by which it is taken.
+Taking = tuple[Progress, Option]
 CUT_OFF = timedelta(hours=2)
 
 
@@ -18,7 +22,6 @@ class Places(Paying):
         refuse_if(
             (session.off, "session_cancelled"),
             (session.start <= at, "too_late" if command.asked_at < session.start else "session_started"),
-            (session.service == "COURSE", "enrollment_required"),
         )
 
     def check_free(self, student: str, session: Session) -> None:
@@ -28,10 +31,12 @@ class Places(Paying):
             (any(each.meets(session.start, session.end) for each in mine), "time_conflict"),
         )
 
-    def put(self, command: Command, session: Session, at: datetime, promised: int) -> list[Booking]:
+    def put(
+        self, command: Command, session: Session, at: datetime, promised: int, taking: Taking | None = None
+    ) -> list[Booking]:
         """Put a student into a session, and their friend, or nobody; what they waited for there they have got."""
         seat, friend_seat = self.seats(command, session, promised)
-        means = self.pay(command, session, seat)
+        means = self.pay_for_step(taking, session) if taking else self.pay(command, session, seat)
         friend_pass = self.friend_pass(command.student, session) if command.friend else None
         made = [Booking(command.student, session, seat, means, at, session.day)]
         if friend_pass:
@@ -39,10 +44,18 @@ class Places(Paying):
             made.append(Booking(command.student, session, friend_seat, paid, at, session.day, made[0]))
         if made[0].is_draft and means.package:
             made[0].number = self.take_drafts(means.package, means.credits, command.number)
+        if taking:
+            taking[0].book(made[0], taking[1])
         self.bookings += made
         if wait := self.wait(session, command.student):
             wait.end("CLOSED", "booked")
         return made
+
+    def pay_for_step(self, taking: Taking, session: Session) -> Means:
+        package = taking[0].enrollment.package
+        refused = self.course_refused(package, session)
+        refuse_if((bool(refused), refused))
+        return Means("COURSE", package, 0, 1)
 
     def seats(self, command: Command, session: Session, promised: int) -> tuple[int | None, int | None]:
         """The seats that are named, else the cheapest free ones."""

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from cli.demo import DEMO
+from tests.domain.history import school
 from tests.domain.history.nouns import Coupon, Product
 from tests.studio import Studio
 
@@ -95,6 +96,9 @@ def open_shop(studio: Studio) -> None:
     for organization in document["organizations"]:
         slug = organization["slug"]
         organization["products"] += [{"name": each["code"].title()} | each for each in MORE[slug]]
+        if slug == school.ORG:
+            organization["classes"] += school.CLASSES
+            organization["courses"] = school.entries()
         organization["coupons"] = [_entry(code, each) for code, each in COUPONS.items() if each.org == slug]
     studio.apply(document)
 

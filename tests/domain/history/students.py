@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.domain.history.books import IN_LINE, Refused, refuse_if
-from tests.domain.history.nouns import Booking, Command, Session, Teacher, Wait
-from tests.domain.history.places import CUT_OFF, Places
+from tests.domain.history.command import Command
+from tests.domain.history.nouns import Booking, Session, Teacher, Wait
+from tests.domain.history.places import CUT_OFF, Taking
+from tests.domain.history.steps import Steps
 
 WINDOW, UNDO, PROMOTION_UNDO = timedelta(hours=24), timedelta(minutes=15), timedelta(minutes=60)
 DRAFT = timedelta(minutes=60)
 
 
-class Students(Places):
+class Students(Steps):
     def own_session(self, command: Command) -> Session:
         session = command.session
         if session is None or session.org != self.orgs[command.student]:
@@ -25,8 +27,11 @@ class Students(Places):
     def book(self, command: Command, at: datetime) -> None:
         session = self.own_session(command)
         self.check_open(session, command, at)
+        taking = self.taking(command, session, at)
+        refuse_if((command.friend and session.service == "COURSE", "validation_failed"))
         self.check_free(command.student, session)
-        command.made = self.put(command, session, at, self.promised(session, command.student, at))
+        command.made = self.put(command, session, at, self.promised(session, command.student, at), taking)
+        self.skip([taking[0]] if taking else [])
 
     def cancel(self, command: Command, at: datetime) -> None:
         old, status = self.given_up(command, at)
@@ -37,6 +42,10 @@ class Students(Places):
         old = command.booking
         if old is None or old.student != command.student:
             raise Refused("not_found")
+        return old, self.becomes(old, command, at)
+
+    def becomes(self, old: Booking, command: Command, at: datetime) -> str:
+        """CANCELLED gives back what paid, FORFEITED does not."""
         start = old.session.start
         undo = old.undo_until or (old.made_at + UNDO if start - old.made_at < WINDOW else at - UNDO)
         free = command.override or start - at >= WINDOW or old.moved or at <= undo
@@ -45,7 +54,7 @@ class Students(Places):
             (start <= at, "too_late" if command.asked_at < start else "session_started"),
             (not free and not command.forfeit, "cancellation_window_closed"),
         )
-        return old, "CANCELLED" if free else "FORFEITED"
+        return "CANCELLED" if free else "FORFEITED"
 
     def change(self, command: Command, at: datetime) -> None:
         """Cancel and book in one: the old one stands if the new one is impossible."""
@@ -56,16 +65,27 @@ class Students(Places):
         before = self.remember(old, party)
         try:
             session = self.own_session(command)
+            refuse_if((old.taken is not None and status == "FORFEITED", "cancellation_window_closed"))
             self.release(old, status, at, stays=stays)
             self.check_open(session, command, at)
+            taking = self.same_step(old, session, at) if old.taken else self.taking(command, session, at)
+            refuse_if((len(party) > 1 and session.service == "COURSE", "validation_failed"))
             self.check_free(command.student, session)
             promised = 0 if stays else self.promised(session, command.student, at)
-            command.made = self.put(self.instead(command, party, status), session, at, promised)
+            command.made = self.put(self.instead(command, party, status), session, at, promised, taking)
         except Refused:
             for each, said in before:
                 vars(each).update(said)
             raise
         self.go_on(old, command.made, at)
+        self.skip([taking[0]] if taking and not old.taken else [])
+
+    def same_step(self, old: Booking, session: Session, at: datetime) -> Taking:
+        """What takes a step goes on taking it."""
+        found = self.takings(old.student, session, at, old.means.package)
+        same = [taking for taking in found if taking[0] is old.taken and taking[0].is_open]
+        refuse_if((not same, "invalid_option"))
+        return same[0]
 
     def remember(self, old: Booking, party: Sequence[Booking]) -> list[tuple[object, dict[str, object]]]:
         waits = [wait for wait in self.waits if wait.student == old.student]
@@ -102,9 +122,13 @@ class Students(Places):
         session, student = self.own_session(command), command.student
         self.check_open(session, command, at)
         refuse_if(
-            (session.service != "GROUP", "validation_failed"),
+            (session.service == "PRIVATE", "validation_failed"),
             (session.start - CUT_OFF <= at, "waitlist_closed"),
             (session in [b.session for b in self.booked(student)], "already_booked"),
+        )
+        if session.service == "COURSE":
+            self.must_take(student, session, at)
+        refuse_if(
             (self.wait(session, student) is not None, "already_waiting"),
             (self.has_undone(student, session), "waitlist_closed"),
             (command.until is not None and command.until <= at, "validation_failed"),
@@ -126,6 +150,7 @@ class Students(Places):
         refuse_if((command.number not in package.drafts, "booking_closed"))
         session = self.own_session(command) if command.session else self.arranged(command, at)
         self.check_open(session, command, at)
+        refuse_if((session.service == "COURSE", "enrollment_required"))
         self.check_free(command.student, session)
         refuse_if((session.tier > 0, "validation_failed"))
         command.package = package
@@ -157,8 +182,9 @@ class Students(Places):
             if session.off or self.room(session) < 1 or at >= self.closes(wait):
                 continue
             try:
+                taking = self.promised_step(wait, at)
                 self.check_free(wait.student, session)
-                (wait.booking,) = self.put(Command("promote", at, wait.student), session, at, 0)
+                (wait.booking,) = self.put(Command("promote", at, wait.student), session, at, 0, taking)
             except Refused as refused:
                 skipped.append(wait)
                 if wait.status == "WAITING":
@@ -166,9 +192,17 @@ class Students(Places):
                 continue
             wait.end("PROMOTED")
             promoted.append(wait)
+            self.skip([taking[0]] if taking else [])
             wait.booking.undo_until = min(at + PROMOTION_UNDO, session.start - CUT_OFF)
             self.withdraw(wait)
         return promoted, skipped
+
+    def promised_step(self, wait: Wait, at: datetime) -> Taking | None:
+        """The step that a promotion takes: of a group's session too, if one is open that its course can pay for."""
+        if wait.session.service == "COURSE":
+            return self.must_take(wait.student, wait.session, at)
+        found = self.open_takings(wait.student, wait.session, at)[:1]
+        return next((each for each in found if not self.course_refused(each[0].enrollment.package, wait.session)), None)
 
     def withdraw(self, promoted: Wait) -> None:
         """Whoever was promoted waits for nothing else at that time."""

@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.domain.history.books import Refused, refuse_if
-from tests.domain.history.nouns import Booking, Command, Coupon, Package, Product, Session, end_of_days
+from tests.domain.history.command import Command
+from tests.domain.history.enrolled import Enrolled
+from tests.domain.history.nouns import Booking, Coupon, Package, Product, Session, end_of_days
 from tests.domain.history.places import CUT_OFF
-from tests.domain.history.students import Students
 
 COMPLETED_AFTER, TO_SPEND = timedelta(hours=4), 14
 MARKS = {"ATTENDED": "COMPLETED", "NO_SHOW": "NO_SHOW"}
 
 
-class Studio(Students):
+class Studio(Enrolled):
     def attend(self, command: Command, at: datetime) -> None:
         session = _session(command)
         inside = self.inside(session)
@@ -23,6 +24,9 @@ class Studio(Students):
             (session.start > at, "session_not_started"),
             (any(command.marked[number] not in inside for number in command.marks), "validation_failed"),
         )
+        marks = [(booking, MARKS[command.marks[number]]) for number, booking in command.marked.items()]
+        # The step of what was opened again is taken elsewhere by now.
+        refuse_if((any(b and b.reopened and b.status != mark for b, mark in marks), "validation_failed"))
         for number, booking in command.marked.items():
             assert booking
             booking.status = MARKS[command.marks[number]]
@@ -40,7 +44,7 @@ class Studio(Students):
                 continue
             if host.means.payment == "ALL_ACCESS":
                 self.gain_a_day(package, at)
-            if host.means.payment == "CREDIT" and self.has_ended(package, at):
+            if host.means.payment in {"CREDIT", "COURSE"} and self.has_ended(package, at):
                 package.until = end_of_days(at, TO_SPEND, package.product.org)
             if not self.has_ended(package, at):
                 self.revive(package)
@@ -81,10 +85,12 @@ class Studio(Students):
         elsewhere = [b.session for host in hosts for b in self.booked(host.student) if b.session is not session]
         others = [s for s in self.sessions if s.teacher and s.teacher is session.teacher and s is not session]
         is_moved = (start, end) != (session.start, session.end)
+        alike = [s for s in self.sessions if s.kind and s.kind == session.kind and s is not session and not s.off]
         refuse_if(
             (is_moved and any(each.meets(start, end) for each in elsewhere), "time_conflict"),
             ((command.capacity or session.capacity) < len(self.inside(session)), "validation_failed"),
             (any(not each.off and each.meets(start, end) for each in others), "teacher_unavailable"),
+            (any(each.start == start for each in alike), "validation_failed"),
         )
         session.start, session.end, session.capacity = start, end, command.capacity or session.capacity
         for host in hosts if is_moved else ():
@@ -102,14 +108,15 @@ class Studio(Students):
         if host.means.payment == "ALL_ACCESS" and start and end and is_free and start <= session.start < end:
             host.day = session.day
         last = max(self.starts(package)) if package.product.from_first_use else session.start
-        if host.means.payment == "CREDIT" and end and end <= last:
+        if host.means.payment in {"CREDIT", "COURSE"} and end and end <= last:
             package.until = end_of_days(last, 0, package.product.org)
 
     def adjust(self, command: Command, at: datetime) -> None:
         package, given = command.package, command.credits
         if package is None or package.student != command.student:
             raise Refused("not_found")
-        refuse_if((command.line >= len(package.given), "validation_failed"))
+        lines = package.product.lines
+        refuse_if((command.line >= len(lines) or lines[command.line][0] == "COURSE", "validation_failed"))
         refuse_if(
             (package.standing == "REVOKED", "package_revoked"),
             (self.has_ended(package, at) and package.product.later and given > 0, "package_expired"),

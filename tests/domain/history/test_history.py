@@ -49,6 +49,8 @@ class Histories(RuleBasedStateMachine):
             self._time: 5,
             self._clock: 3,
             self._purchase: 2,
+            self._course: 3,
+            self._option: 1,
             self._payment: 1,
         }
 
@@ -58,6 +60,7 @@ class Histories(RuleBasedStateMachine):
         self.history.begin(random.choice(STARTS))
         self._buy(random, *self.model.orgs, *self.model.orgs)
         self._fill_calendar(random)
+        self._course(random)
 
     @rule(seed=SEEDS)
     def something_happens(self, seed: bytes) -> None:
@@ -109,6 +112,27 @@ class Histories(RuleBasedStateMachine):
         else:
             self.history.dispute(package)
 
+    def _course(self, random: Random) -> None:
+        """Courses are bought; or the rest of a purchase is told."""
+        draw = Draw(self.history, random)
+        late = list(self.history.late)
+        if late and draw.once_in(2):
+            note(f"{Time.at:%d %b %H:%M}: {late[0]} is told late of {self.history.late[late[0]][1]}")
+            self.history.tell_late(late[0])
+            self.history.work({}, "", timedelta())
+            return
+        purchases = [draw.buying() for _ in range(draw.one([1, 1, 2, 3]))]
+        note(f"{Time.at:%d %b %H:%M}: {purchases}")
+        self.history.buy_courses(*purchases)
+
+    def _option(self, random: Random) -> None:
+        """The school lets an option take nobody, or lets it take bookings again."""
+        options = [o for course in self.history.courses for step in course.steps for o in step.options]
+        closed = [each for each in options if not each.active]
+        option = random.choice(closed if closed and random.random() < 1 / 2 else options)
+        note(f"{Time.at:%d %b %H:%M}: {option} is {'closed' if option.active else 'open'}")
+        self.history.toggle(option)
+
     def _buy(self, random: Random, *students: str) -> None:
         purchases = []
         for student in students:
@@ -123,8 +147,10 @@ class Histories(RuleBasedStateMachine):
         """See to it that there is something to book."""
         draw = Draw(self.history, random)
         for student, org in list(self.model.orgs.items())[:2]:
-            for _ in range(4 - len(draw.ahead(student))):
+            for _ in range(4 - len(draw.ordinary(student))):
                 self.history.offer(**draw.offer(org))
+        draw.meet()
+        draw.plan()
 
 
 def test_every_history_is_as_the_model_says(timetable: Timetable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +158,7 @@ def test_every_history_is_as_the_model_says(timetable: Timetable, monkeypatch: p
     open_shop(timetable.studio)
     examples = os.environ.get("HISTORY_EXAMPLES")
     chosen = settings(
-        max_examples=int(examples or 20),
+        max_examples=int(examples or 18),
         stateful_step_count=int(os.environ.get("HISTORY_STEPS", "25")),
         deadline=None,
         database=None,
