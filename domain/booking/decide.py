@@ -89,6 +89,8 @@ def _change(command: Change, desk: Desk) -> Result:
         rows = take_places(desk, session, replace(party, taking=taking))
     if UNDO_UNTIL in note:
         desk.outgoing.reseated[old.id] = rows[0]["id"]
+    if taking and old.course_step_id is None:
+        flag_skipped(desk, taking.enrollment, [taking.step])
     leave_for(desk, session)
     return desk.answer("booking.changed", rows)
 

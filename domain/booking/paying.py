@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from db.models import PaymentType
@@ -43,7 +43,6 @@ class Means:
 
 
 Judgement = Means | Refusal
-ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 
 def choose(student: Student, session: Session, seat: Seat | None, wish: Wish) -> Means:
@@ -106,7 +105,9 @@ def judge(student: Student, session: Session, seat: Seat | None, wish: Wish) -> 
     """Say of each package that may be meant how it would pay, or why it cannot; passes and lines each on their own."""
     if wish.package_id is not None and wish.package_id not in student.packages:
         raise NotFound(f"The student holds no package {wish.package_id}: GET /api/students/me/packages lists them.")
-    meant = sorted((p for p in student.packages.values() if wish.package_id in {None, p.id}), key=_turn)
+    meant = sorted(
+        (p for p in student.packages.values() if wish.package_id in {None, p.id}), key=lambda package: package.turn
+    )
     judged: list[tuple[Package, Judgement]] = []
     for package in meant:
         if package.all_access and wish.payment in {None, PaymentType.ALL_ACCESS}:
@@ -128,11 +129,6 @@ def best(means: Iterable[Means], session: Session, wish: Wish) -> Means | None:
         return each.payment is not PaymentType.ALL_ACCESS, unconfirmed, other_service
 
     return min(means, key=turn, default=None)
-
-
-def _turn(package: Package) -> tuple[datetime, datetime, int]:
-    """Return what packages are sorted by: their ends, which this batch may have moved, then their age."""
-    return package.expires_at or ENDLESS, package.purchased_at, package.id
 
 
 def _by_pass(student: Student, package: Package, window: Pass, session: Session) -> Judgement:

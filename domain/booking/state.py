@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,8 @@ from domain.calendar.teacher import Hours
 from domain.enrollment.enrollment import Cohort, Enrollment
 from domain.holding.package import PackageStatus
 from domain.validity import end_of_days
+
+ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,11 @@ class Package:
     extended_until: datetime | None = None
     # Of a course.
     enrollment: Enrollment | None = None
+
+    @property
+    def turn(self) -> tuple[datetime, datetime, int]:
+        """What packages are sorted by to pay: their ends, which a batch may have moved, then their age."""
+        return self.expires_at or ENDLESS, self.purchased_at, self.id
 
     @property
     def course_line(self) -> Line | None:

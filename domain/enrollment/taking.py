@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from domain.booking.state import Package, Session, Student
 from domain.enrollment.enrollment import Enrollment, Option, Step
 from domain.errors import EnrollmentRequired, InvalidOption, Refusal, StepAlreadyBooked
 from domain.holding.package import PackageStatus
-
-ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ def takings(student: Student, session: Session, *, package_id: int | None = None
 
     Courses come in the order in which their packages pay.
     """
-    for package in sorted(student.packages.values(), key=_turn):
+    for package in sorted(student.packages.values(), key=lambda package: package.turn):
         enrollment = package.enrollment
         if enrollment is None or not enrollment.is_enrolled or package_id not in {None, package.id}:
             continue
@@ -68,11 +65,6 @@ def required_taking(student: Student, session: Session, *, package_id: int | Non
     if found:
         raise already_booked(found[0].step)
     raise _not_theirs(student, session)
-
-
-def _turn(package: Package) -> tuple[datetime, datetime, int]:
-    """Return what packages are sorted by: their ends, which this batch may have moved, then their age."""
-    return package.expires_at or ENDLESS, package.purchased_at, package.id
 
 
 def already_booked(step: Step) -> StepAlreadyBooked:

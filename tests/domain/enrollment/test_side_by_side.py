@@ -97,8 +97,6 @@ def test_a_course_whose_money_went_back_is_in_nobodys_way(school: School) -> Non
     assert school.assign(first, None).code == "enrollment_required"
 
 
-# Fails now: what becomes a step by a change flags none before it, as a booking does.
-@pytest.mark.xfail(reason="domain.booking.decide._change does not flag what it skips", strict=True)
 def test_who_takes_a_later_step_by_a_change_skips_those_before(school: School) -> None:
     package = school.enroll("ada", school.cohort())
     school.timetable.buy("ada", "BUNDLE-5P-3G")
