@@ -146,6 +146,22 @@ def test_a_capacity_that_changes_while_places_are_taken_holds(school: School) ->
     assert school.timetable.studio.audit() == []
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_step_that_is_booked_with_the_purchase_has_no_more_places_than_there_are(school: School, batch: int) -> None:
+    names, session = called("buyer", 16), school.sessions["SFZ-4-EVE"]
+    school.timetable.studio.rows("UPDATE class_sessions SET capacity = 5 WHERE id = %(id)s", id=session)
+    more = school.meet("SFZ-4-EVE", clock.now() + timedelta(days=50), capacity=6)
+    school.timetable.studio.receive(*(school.purchase(name) for name in names))
+
+    assert school.timetable.crowd(replace(STRIPE_EVENTS, batch=batch)) == []
+
+    assert statuses(school, names) == {"ACTIVE": 16}
+    assert (school.timetable.active(session), school.timetable.active(more)) == (5, 6)
+    listed = "SELECT count(*) AS n FROM student_course_enrollments WHERE details ? 'notBooked'"
+    assert school.timetable.studio.one(listed)["n"] == 5
+    assert school.timetable.studio.audit() == []
+
+
 @pytest.mark.parametrize("both_at_once", [True, False])
 def test_a_purchase_told_by_two_events_is_enrolled_once_in_the_cohort_that_one_names(
     school: School, *, both_at_once: bool

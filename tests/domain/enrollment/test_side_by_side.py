@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.domain.booking.world import give_back, soon
+from tests.domain.enrollment.test_enroll import story
 from tests.school import School
 
 
@@ -95,6 +96,20 @@ def test_a_course_whose_money_went_back_is_in_nobodys_way(school: School) -> Non
 
     assert (booked.code, booked.booking["studentPackageId"]) == ("done", package)
     assert school.assign(first, None).code == "enrollment_required"
+
+
+def test_who_is_settled_anew_takes_the_last_place_again_that_was_theirs(school: School) -> None:
+    session = shrink(school, "SFZ-4-EVE")
+    # The cohort has no session for it: any will do, before and after.
+    del school.sessions["SFZ-4-EVE"]
+    checkout, paid = story(school, school.cohort())
+    school.timetable.studio.deliver(paid)
+    assert school.timetable.who(session) == ["ada"]
+
+    school.timetable.studio.deliver(checkout)
+
+    assert school.timetable.who(session) == ["ada"]
+    assert school.progress(1)["SFZ-4"] == "BOOKED"
 
 
 def test_who_takes_a_later_step_by_a_change_skips_those_before(school: School) -> None:

@@ -72,7 +72,7 @@ class Draw(DrawSteps):
             return None
         if self.once_in(2):
             command.session = self.some_session(command.student)
-        return self.without_step(self.wish(command))
+        return self.wish(command)
 
     def join(self, command: Command) -> Command | None:
         mine = [b.session for b in self.model.booked(command.student)]

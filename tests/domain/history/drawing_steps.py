@@ -90,14 +90,6 @@ class DrawSteps:
         cohorts = own if own and not self.once_in(8) else self.model.cohorts
         return None if self.once_in(4) or not cohorts else self.one(cohorts)
 
-    def without_step(self, command: Command) -> Command:
-        """A change of what is none into a step fails now, as tests/domain/enrollment/test_side_by_side.py says."""
-        session = command.session or (command.booking.session if command.booking else None)
-        kinds = {command.payment, session.service if session else None}
-        if command.booking and not command.booking.taken and "COURSE" in kinds:
-            command.session = command.payment = None
-        return command
-
     # What is bought and planned.
 
     def buying(self) -> Buying:
