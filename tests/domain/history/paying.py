@@ -12,6 +12,8 @@ ENDLESS = datetime.max.replace(tzinfo=UTC)
 # Of several reasons why nothing pays, the first is told.
 REASONS = ["all_access_used_today", "package_suspended", "package_expired", "package_not_started"]
 SEVERAL = "insufficient_credits"
+# A friend pass that came back so often brings nobody any more.
+MOST_FRIENDS = 10
 
 
 class Paying(Books):
@@ -102,7 +104,8 @@ class Paying(Books):
         for package in self.held(student):
             until = end_of_days(package.bought_at, package.product.friend_days, package.product.org)
             usable = package.product.friend_days and package.standing == "ACTIVE" and not self.friend_came(package)
-            if usable and session.start < until:
+            asked = sum(b.means == Means("FRIEND_PASS", package) for b in self.bookings)
+            if usable and asked < MOST_FRIENDS and session.start < until:
                 lasting.append((until, package.id, package))
         refuse_if((not lasting, "friend_pass_unavailable"))
         return min(lasting)[2]
