@@ -8,7 +8,8 @@ from db.models import BookingStatus, ServiceType
 from domain.booking.command import Adjust
 from domain.booking.desk import Desk
 from domain.booking.release import OPEN
-from domain.booking.state import Line, Package, Standing
+from domain.booking.standing import Standing
+from domain.booking.state import Line, Package
 from domain.errors import InsufficientCredits, InvalidField, NotFound, PackageExpired, PackageRevoked
 from domain.family import Result
 from domain.holding.package import PackageStatus

@@ -6,7 +6,8 @@ from db.models import ServiceType
 from domain.booking.command import Cancel, Change, Schedule
 from domain.booking.desk import Desk
 from domain.booking.order import Order
-from domain.booking.state import Session, Standing, Student
+from domain.booking.standing import Standing
+from domain.booking.state import Session, Student
 from domain.enrollment.taking import enrollment_required
 from domain.errors import AlreadyBooked, NotFound, SessionCancelled, SessionStarted, TimeConflict, TooLate
 

@@ -19,7 +19,8 @@ from domain.booking.outgoing import Outgoing, Row
 from domain.booking.place import Party, take_places
 from domain.booking.release import cancel, check_changeable, moved_from, outcome, promoted_until, release, since, why
 from domain.booking.schedule import schedule
-from domain.booking.state import STAFF_REASON, UNDO_UNTIL, Session, Standing, World
+from domain.booking.standing import STAFF_REASON, UNDO_UNTIL, Standing
+from domain.booking.state import Session, World
 from domain.enrollment.assign import assign_cohort
 from domain.enrollment.book_step import book_step, book_steps, cancel_step, change_step, flag_skipped
 from domain.enrollment.reopen import reopen_step

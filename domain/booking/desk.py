@@ -11,7 +11,8 @@ from typing import Any
 
 from domain.booking.outgoing import Outgoing
 from domain.booking.shape import shown
-from domain.booking.state import Package, Session, Standing, Student, World
+from domain.booking.standing import Standing
+from domain.booking.state import Package, Session, Student, World
 from domain.errors import Refusal
 from domain.family import Result
 

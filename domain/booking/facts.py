@@ -18,7 +18,8 @@ from db.models import BookingStatus, BookingType
 from db.transaction import Rows, fetch
 from domain.booking.command import Adjust, Book, Cancel, Change, Command, Join, Leave, Schedule
 from domain.booking.sessions import read_sessions
-from domain.booking.state import Busy, Standing, Student, World
+from domain.booking.standing import Standing
+from domain.booking.state import Busy, Student, World
 from domain.booking.students import Target, complete, read_students
 from domain.booking.teachers import LONGEST, read_teachers
 from domain.enrollment.facts import read_course_facts

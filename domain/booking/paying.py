@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from db.models import PaymentType
 from domain.booking.command import Wish
 from domain.booking.fit import Fit, cost, fits
-from domain.booking.state import Line, Package, Pass, Seat, Session, Standing, Student
+from domain.booking.standing import Standing
+from domain.booking.state import Line, Package, Pass, Seat, Session, Student
 from domain.enrollment.taking import Taking
 from domain.errors import (
     AllAccessUsedToday,

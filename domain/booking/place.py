@@ -10,7 +10,8 @@ from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
 from domain.booking.paying import Means, choose, draw, enroll
 from domain.booking.seating import find_seats
-from domain.booking.state import Line, Package, Seat, Session, Span, Standing, Student
+from domain.booking.standing import Standing
+from domain.booking.state import Line, Package, Seat, Session, Span, Student
 from domain.enrollment.progress import book
 from domain.enrollment.taking import Taking
 from domain.errors import FriendPassUnavailable

@@ -9,7 +9,8 @@ from db.models import BookingStatus, BookingType, PaymentType
 from domain.booking.command import Cancel, Change
 from domain.booking.desk import Desk
 from domain.booking.outgoing import Row
-from domain.booking.state import GIVEN_BACK, MADE_AT, MOVED_FROM, STAFF_REASON, UNDO_UNTIL, Line, Session, Standing
+from domain.booking.standing import GIVEN_BACK, MADE_AT, MOVED_FROM, STAFF_REASON, UNDO_UNTIL, Standing
+from domain.booking.state import Line, Session
 from domain.enrollment.progress import follow
 from domain.enrollment.step_command import CancelStep, ChangeStep
 from domain.errors import BookingClosed, CancellationWindowClosed, SessionStarted, TooLate

@@ -12,7 +12,8 @@ from domain.booking.command import Schedule, Wish
 from domain.booking.desk import Desk
 from domain.booking.fit import Fit, fits
 from domain.booking.place import Party, take_places
-from domain.booking.state import Session, Standing, Teacher
+from domain.booking.standing import Standing
+from domain.booking.state import Session, Teacher
 from domain.errors import BookingClosed, InvalidCommand, InvalidField, NotFound, TeacherUnavailable
 from domain.family import Result
 from domain.waitlist.line import leave_for

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from domain.booking.state import STAFF_REASON
+from domain.booking.standing import STAFF_REASON
 
 Json = dict[str, Any]
 

@@ -14,7 +14,8 @@ from domain.booking.outgoing import Row
 from domain.booking.place import Party, take_places
 from domain.booking.release import cancel, check_changeable, outcome, release, since
 from domain.booking.shape import shown
-from domain.booking.state import Session, Standing
+from domain.booking.standing import Standing
+from domain.booking.state import Session
 from domain.enrollment.enrollment import Enrollment, Step
 from domain.enrollment.progress import keep, shown_step
 from domain.enrollment.step_command import BookStep, BookSteps, CancelStep, ChangeStep, Selection

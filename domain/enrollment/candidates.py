@@ -62,6 +62,17 @@ def sessions_of(wants: Iterable[Want]) -> tuple[set[int], Counter[int]]:
     return named, classes
 
 
+def within_reach(
+    transaction: Transaction, wants: Mapping[int, Iterable[Want]], *, leaving: Collection[int] = (), at: datetime
+) -> tuple[dict[int, set[int]], dict[int, list[int]]]:
+    """Return the sessions into which each may be put who wants some options, and by class those that are ahead."""
+    split = {key: sessions_of(options) for key, options in wants.items()}
+    classes = sum((any_of for _, any_of in split.values()), Counter[int]())
+    ahead = read_ahead(transaction, classes, leaving=leaving, at=at)
+    reach = {key: named.union(*(ahead.get(kind, ()) for kind in any_of)) for key, (named, any_of) in split.items()}
+    return reach, ahead
+
+
 def read_ahead(
     transaction: Transaction, classes: Mapping[int, int], *, leaving: Collection[int] = (), at: datetime
 ) -> dict[int, list[int]]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as Transaction
 
 from db.models import EnrollmentStatus, ReviewReason, StepStatus
 from db.transaction import fetch
-from domain.booking.state import Standing
+from domain.booking.standing import Standing
 from domain.enrollment.enrollment import Cohort, Enrollment, Option, Step
 
 ENROLLMENTS = """

@@ -5,16 +5,15 @@ Cohorts are locked here, between students and teachers (docs/adr/0003); sessions
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
 
 from domain.booking.command import Command
-from domain.booking.state import Standing
-from domain.enrollment.candidates import Want, only_options, read_ahead, selected, sessions_of
+from domain.booking.standing import Standing
+from domain.enrollment.candidates import Want, only_options, selected, within_reach
 from domain.enrollment.enrolled import read_cohorts, read_enrollments
 from domain.enrollment.enrollment import Cohort, Enrollment, Step
 from domain.enrollment.step_command import AssignCohort, BookStep, BookSteps, CancelStep, ChangeStep, ReopenStep
@@ -66,13 +65,9 @@ def _add_wants(transaction: Transaction, facts: CourseFacts, orders: Sequence[St
             facts.packages.add(enrollment.package_id)
             facts.most_new += len(enrollment.steps) if isinstance(order, BookSteps | AssignCohort) else 1
             facts.bookings |= _booking(order, enrollment)
-            wants[order.job_id] = sessions_of(
-                want for variant in _variants(enrollment, orders, facts.cohorts) for want in _wanted(order, variant)
-            )
-    classes = _sum(classes for _, classes in wants.values())
-    facts.ahead = read_ahead(transaction, classes, leaving=facts.bookings, at=at)
-    for job_id, (sessions, any_of) in wants.items():
-        facts.sessions[job_id] = sessions.union(*(facts.ahead.get(kind, ()) for kind in any_of))
+            variants = _variants(enrollment, orders, facts.cohorts)
+            wants[order.job_id] = [want for variant in variants for want in _wanted(order, variant)]
+    facts.sessions, facts.ahead = within_reach(transaction, wants, leaving=facts.bookings, at=at)
 
 
 def _booking(order: StepOrder, enrollment: Enrollment) -> set[int]:
@@ -102,10 +97,3 @@ def _wanted(order: StepOrder, steps: Mapping[int, Step]) -> list[Want]:
     if isinstance(order, BookSteps):
         return [*selected(steps, order.selections), *only_options(steps.values())]
     return list(only_options(steps.values())) if isinstance(order, AssignCohort) else []
-
-
-def _sum(counts: Iterable[Counter[int]]) -> Counter[int]:
-    total = Counter[int]()
-    for each in counts:
-        total.update(each)
-    return total

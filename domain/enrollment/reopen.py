@@ -5,7 +5,7 @@ from __future__ import annotations
 from db.models import StepStatus
 from domain.booking.desk import Desk
 from domain.booking.shape import written
-from domain.booking.state import GIVEN_BACK, STAFF_REASON
+from domain.booking.standing import GIVEN_BACK, STAFF_REASON
 from domain.enrollment.book_step import own_enrollment, own_step
 from domain.enrollment.enrollment import Enrollment, Step
 from domain.enrollment.progress import become, shown_step

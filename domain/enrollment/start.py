@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -17,10 +16,11 @@ from domain.booking.outgoing import Outgoing, Row
 from domain.booking.release import release
 from domain.booking.rows import write
 from domain.booking.sessions import read_sessions
-from domain.booking.state import Standing, World
+from domain.booking.standing import Standing
+from domain.booking.state import World
 from domain.booking.students import Target, complete, read_students
 from domain.enrollment.book_step import book_only_options
-from domain.enrollment.candidates import only_options, read_ahead, sessions_of
+from domain.enrollment.candidates import only_options, within_reach
 from domain.enrollment.enrolled import read_enrollments
 from domain.enrollment.enrollment import Enrollment
 from domain.enrollment.progress import ASSIGNED, CREATED, conclude, keep_enrollment, told_enrollment
@@ -58,10 +58,8 @@ def start(
     rows = fetch(transaction, BOOKED, packages=list(moved), at=at) if moved else []
     standing = {row["id"]: Standing.of(row) for row in rows}
     begun = [enrollments[package] for package in packages]
-    wants = {each.package_id: sessions_of(only_options(each.steps.values())) for each in begun if each.is_enrolled}
-    classes = sum((classes for _, classes in wants.values()), Counter[int]())
-    ahead = read_ahead(transaction, classes, leaving=standing, at=at)
-    wanted = {each: named.union(*(ahead.get(kind, ()) for kind in classes)) for each, (named, classes) in wants.items()}
+    wants = {each.package_id: only_options(each.steps.values()) for each in begun if each.is_enrolled}
+    wanted, ahead = within_reach(transaction, wants, leaving=standing, at=at)
     left = {each.session_id for each in standing.values() if each.session_id}
     sessions = read_sessions(transaction, left.union(*wanted.values()), lock="FOR NO KEY UPDATE OF c")
     targets: list[Target] = [

@@ -15,7 +15,8 @@ from domain.booking.outgoing import Outgoing
 from domain.booking.release import release
 from domain.booking.rows import write
 from domain.booking.sessions import read_sessions
-from domain.booking.state import Standing, World
+from domain.booking.standing import Standing
+from domain.booking.state import World
 from domain.booking.students import complete, read_students
 from domain.enrollment.enrolled import read_enrollments
 from domain.enrollment.enrollment import Enrollment

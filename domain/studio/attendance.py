@@ -13,7 +13,8 @@ from db.models import Booking, BookingStatus
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.rows import write
 from domain.booking.shape import shown
-from domain.booking.state import GIVEN_BACK, Standing, Student
+from domain.booking.standing import GIVEN_BACK, Standing
+from domain.booking.state import Student
 from domain.booking.students import complete
 from domain.enrollment.enrolled import read_enrollments
 from domain.enrollment.progress import follow

@@ -16,7 +16,8 @@ from domain.booking.outgoing import Outgoing, Row
 from domain.booking.release import release
 from domain.booking.rows import write
 from domain.booking.shape import written
-from domain.booking.state import EXTENDED, Package, Session, Standing, Waiting, World
+from domain.booking.standing import EXTENDED, Standing
+from domain.booking.state import Package, Session, Waiting, World
 from domain.booking.students import complete
 from domain.calendar.shape import shown_session
 from domain.enrollment.enrolled import enrollments_of

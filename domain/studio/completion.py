@@ -10,7 +10,7 @@ from db.transaction import fetch
 from domain.booking.facts import COLUMNS
 from domain.booking.outgoing import Outgoing
 from domain.booking.rows import write
-from domain.booking.state import Standing
+from domain.booking.standing import Standing
 from domain.booking.students import read_students
 from domain.studio.attendance import note, with_steps
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session as Transaction
 from db.transaction import fetch
 from domain.booking.facts import COLUMNS
 from domain.booking.sessions import read_sessions
-from domain.booking.state import Session, Standing, Student
+from domain.booking.standing import Standing
+from domain.booking.state import Session, Student
 from domain.booking.students import read_students
 from domain.errors import NotFound
 from domain.studio.command import SessionOrder

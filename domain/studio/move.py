@@ -14,7 +14,8 @@ from db.transaction import Rows, fetch
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.rows import write
 from domain.booking.shape import written
-from domain.booking.state import EXTENDED, MOVED_FROM, Session, Standing, Student
+from domain.booking.standing import EXTENDED, MOVED_FROM, Standing
+from domain.booking.state import Session, Student
 from domain.booking.students import complete
 from domain.calendar import teacher
 from domain.calendar.class_session import START_TWICE, TEACHER_TWICE, check_arranged, make_room

@@ -24,7 +24,8 @@ from domain.booking.place import Party, take_places
 from domain.booking.rows import write
 from domain.booking.sessions import read_sessions
 from domain.booking.shape import written
-from domain.booking.state import UNDO_UNTIL, Session, Student, Waiting, World
+from domain.booking.standing import UNDO_UNTIL
+from domain.booking.state import Session, Student, Waiting, World
 from domain.booking.students import complete, read_students
 from domain.enrollment.book_step import flag_skipped
 from domain.enrollment.taking import open_taking, required_taking

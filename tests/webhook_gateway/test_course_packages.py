@@ -1,3 +1,5 @@
+"""What a student reads of the courses they bought, over HTTP."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Courses on sale, their cohorts, and the calendar's marks, over HTTP."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Who is enrolled, as staff read it over HTTP."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Reports of courses as pages and as tables."""
+
 from __future__ import annotations
 
 import csv

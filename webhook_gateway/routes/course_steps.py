@@ -14,13 +14,12 @@ from webhook_gateway.job_store import Subject
 from webhook_gateway.problem import Problem
 from webhook_gateway.routes.group import command_group
 from webhook_gateway.schema.base import Input
-from webhook_gateway.schema.booking import Accepted
+from webhook_gateway.schema.booking import Accepted, GiveUpRequest
 from webhook_gateway.schema.command import document
 from webhook_gateway.schema.course_step import (
     AssignCohortRequest,
     BookStepRequest,
     BookStepsRequest,
-    CancelStepRequest,
     CohortAssigned,
     CoursePackagePath,
     EnrollmentPath,
@@ -53,7 +52,7 @@ def change_step_session(path: StepPath, body: BookStepRequest) -> Response:
 
 
 @course_steps.delete("/<id:package_id>/steps/<id:step_id>/booking", responses={200: StepCancelled, 202: Accepted})
-def cancel_step_booking(path: StepPath, body: CancelStepRequest) -> Response:
+def cancel_step_booking(path: StepPath, body: GiveUpRequest) -> Response:
     """Cancel the booking of a step: the step is open again."""
     return _perform(CANCEL_STEP, path, _of_step(path, body))
 

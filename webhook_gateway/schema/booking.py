@@ -104,19 +104,24 @@ class ScheduleRequest(Input):
     teacher_id: Id | None = Field(default=None, description="Who gives it; any who can, unless named")
 
 
-class CancelRequest(Input):
-    """The end of a booking; there need not be a body."""
+class GiveUpRequest(Input):
+    """The end of what was booked; there need not be a body."""
 
     model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key] # the framework's
 
     accept_forfeit: Flag | None = Field(default=None, description=FORFEIT)
-    override: Flag | None = Field(default=None, description=OVERRIDE)
     reason: Reason | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_said(cls, said: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
         return {} if said is None else said
+
+
+class CancelRequest(GiveUpRequest):
+    """The end of a booking."""
+
+    override: Flag | None = Field(default=None, description=OVERRIDE)
 
 
 class Booking(Output):

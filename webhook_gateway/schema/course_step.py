@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from db.models import EnrollmentStatus, StepStatus
 from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, optional
-from webhook_gateway.schema.booking import FORFEIT, Booking, Flag, Id, Reason
+from webhook_gateway.schema.booking import Booking, Id, Reason
 
 # More steps than any course has.
 MAX_SELECTIONS = 100
@@ -59,20 +59,6 @@ class BookStepsRequest(Input):
     """The options that are chosen; steps with one option need not be named."""
 
     selections: Annotated[list[StepSelection], Field(max_length=MAX_SELECTIONS)]
-
-
-class CancelStepRequest(Input):
-    """The end of a step's booking; there need not be a body."""
-
-    model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key] # the framework's
-
-    accept_forfeit: Flag | None = Field(default=None, description=FORFEIT)
-    reason: Reason | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_said(cls, said: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-        return {} if said is None else said
 
 
 class AssignCohortRequest(Input):
