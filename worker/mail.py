@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import smtplib
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.errors import MessageError
@@ -13,7 +11,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from sqlalchemy import Engine
@@ -26,15 +24,9 @@ from domain.mail.letter import Letter
 from domain.mail.receipt import read_receipt
 from domain.mail.waitlist_mail import CLOSED, SKIPPED, read_closed_mail, read_skipped_mail
 from domain.purchase.grant_rows import RECEIPT
-from worker import clock
+from worker import clock, smtp
 from worker.outbox import NoLongerTrue, Outbox, Undeliverable
 from worker.runtime import settings
-
-# A batch of leases is shorter than its lease even if every message takes this long.
-SMTP_TIMEOUT_SECONDS = 10
-SMTP_PERMANENT = 500
-SMTP_PORTS = {"smtp": 25, "smtps": 465}
-
 
 # What would begin a new line, or turn the reading direction of what follows.
 BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -121,7 +113,7 @@ def deliver(engine: Engine, row_id: int) -> None:
     if url is None:
         _write(settings().mail_folder, letter.message_id, message)
     else:
-        _send(urlsplit(url), message)
+        smtp.send(urlsplit(url), message)
 
 
 def _kind(session: Session, row_id: int) -> Kind:
@@ -138,42 +130,6 @@ def _write(folder: Path, name: str, message: EmailMessage) -> None:
     unfinished = folder / f".{name}"
     unfinished.write_bytes(message.as_bytes())
     unfinished.replace(folder / f"{name}.eml")
-
-
-def _send(url: SplitResult, message: EmailMessage) -> None:
-    host, port = url.hostname or "localhost", url.port or SMTP_PORTS[url.scheme]
-    if url.scheme == "smtps":
-        tls = ssl.create_default_context()
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=SMTP_TIMEOUT_SECONDS, context=tls)
-    else:
-        server = smtplib.SMTP(host, port, timeout=SMTP_TIMEOUT_SECONDS)
-    with server:
-        server.ehlo()
-        if url.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls(context=ssl.create_default_context())
-        if url.username:
-            server.login(unquote(url.username), unquote(url.password or ""))
-        _hand_over(server, message)
-
-
-def _hand_over(server: smtplib.SMTP, message: EmailMessage) -> None:
-    """Give a message to the server; what it refuses for good is not tried again."""
-    try:
-        server.send_message(message)
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        _refused(min(codes), error)
-    except smtplib.SMTPNotSupportedError as error:
-        raise Undeliverable("the mail server cannot send to such an address") from error
-    except smtplib.SMTPResponseException as error:
-        _refused(error.smtp_code, error)
-
-
-def _refused(code: int, error: smtplib.SMTPException) -> None:
-    """Raise what an answer means: 5yz is final (RFC 5321 §4.2.1)."""
-    if code >= SMTP_PERMANENT:
-        raise Undeliverable(f"the mail server refused it for good ({code}): mend the address or the sender") from error
-    raise error
 
 
 NOTIFICATIONS = Outbox(Notification, batch=5, send=deliver)

@@ -81,7 +81,7 @@ def handle_stored(event_id: int) -> None:
     """Act on one stored event in a transaction of its own."""
     with transaction(_engine(os.getpid())) as session:
         event = session.get_one(StripeEvent, event_id)
-        told = orjson.loads(event.payload)["data"]["object"]
+        told = orjson.loads(event.payload or b"")["data"]["object"]
         lumen = session.scalars(select(Organization).where(Organization.slug == told["metadata"]["org"])).one()
         payment = _payment(session, lumen.id, told, event.received_at)
         if "product_code" in told["metadata"]:

@@ -20,7 +20,7 @@ from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentS
 from db.models.organization import Organization
 from db.models.outbox import DomainEvent, Notification
 from db.models.package import PackageUse, RedemptionType, StudentPackage, StudentPackageAllowance, UseKind
-from db.models.periodic_run import Drain, PeriodicRun
+from db.models.periodic_run import ClockMark, Drain, PeriodicRun
 from db.models.product import (
     CREDIT_UNITS,
     PackageAllowance,
@@ -30,7 +30,7 @@ from db.models.product import (
     StripePrice,
     ValidityStart,
 )
-from db.models.student import StripeCustomer, Student
+from db.models.student import CalendarLink, StripeCustomer, Student
 from db.models.teacher import Teacher, TeacherAvailability
 from db.models.waitlist import WaitlistEntry, WaitlistStatus
 
@@ -45,7 +45,9 @@ __all__ = [
     "Booking",
     "BookingStatus",
     "BookingType",
+    "CalendarLink",
     "ClassSession",
+    "ClockMark",
     "Coupon",
     "CouponProduct",
     "CouponType",

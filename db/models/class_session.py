@@ -81,7 +81,7 @@ class ClassSession(Base):
     Unique (class, `start_at`) of what takes place, times made for one student aside: a calendar that is applied twice
     is the same. Excluded: a teacher in two places at once. Unique (id, `capacity`): what the places of bookings refer
     to. One that is `arranged` was made for one student, and goes with their booking. `completed_at` says that whoever
-    was not marked by then counts as having come.
+    was not marked by then counts as having come; `low_seats_at`, since when staff know that it is nearly full.
     """
 
     __tablename__ = "class_sessions"
@@ -124,3 +124,4 @@ class ClassSession(Base):
     cancel_reason: Mapped[str | None]
     created_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
+    low_seats_at: Mapped[datetime | None]

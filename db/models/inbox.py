@@ -28,7 +28,8 @@ class StripeEvent(InboxMixin, Base):
     organization whose secret signed it, 0 for the platform's: nobody can take another's event id.
     `payment_key` is the PaymentIntent that it names at first sight: events of one payment are claimed
     together. `waits_for` names what would bring it back: `payment:pi_…` (a purchase not seen yet) or
-    `product:CODE` (a code the catalog does not know yet).
+    `product:CODE` (a code the catalog does not know yet). Long after it was handled only `payload_hash`,
+    the SHA-256 of the bytes, is left of them.
     """
 
     __tablename__ = "stripe_events"
@@ -43,6 +44,14 @@ class StripeEvent(InboxMixin, Base):
         ),
         Index("ix_stripe_events_waits_for", "waits_for", postgresql_where="waits_for IS NOT NULL"),
         Index("ix_stripe_events_trouble", "status", "id", postgresql_where="status IN ('FAILED', 'QUARANTINED')"),
+        Index(
+            "ix_stripe_events_kept",
+            "finished_at",
+            "id",
+            postgresql_where="status IN ('PROCESSED', 'IGNORED') AND payload IS NOT NULL",
+        ),
+        CheckConstraint("(payload IS NULL) = (payload_hash IS NOT NULL)", name="payload_or_hash"),
+        CheckConstraint("payload IS NOT NULL OR status IN ('PROCESSED', 'IGNORED')", name="unfinished_has_payload"),
         CheckConstraint("status = 'RECEIVED' OR finished_at IS NOT NULL", name="finished_has_time"),
         CheckConstraint("status NOT IN ('FAILED', 'QUARANTINED') OR error_code IS NOT NULL", name="parked_has_reason"),
     )
@@ -55,7 +64,8 @@ class StripeEvent(InboxMixin, Base):
     livemode: Mapped[bool | None]
     account: Mapped[str | None]
     payment_key: Mapped[str | None]
-    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    payload: Mapped[bytes | None] = mapped_column(LargeBinary)
+    payload_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     line_items: Mapped[dict[str, Any] | None]
     asks: Mapped[int] = mapped_column(server_default="0")
     waits_for: Mapped[str | None]

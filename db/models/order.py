@@ -81,6 +81,7 @@ class Order(Base):
     __tablename__ = "orders"
     __table_args__ = (
         Index("ix_orders_student", "student_id", "id"),
+        Index("ix_orders_pending", "created_at", "id", postgresql_where="status = 'PENDING'"),
         owned(),
         same_owner("students", "student_id"),
         not_negative("list_price"),

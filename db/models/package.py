@@ -23,6 +23,14 @@ class UseKind(StrEnum):
     ADJUST = "ADJUST"
 
 
+# What has an end that the clock has not acted on.
+ENDING = "expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)"
+FRIEND_ENDING = (
+    "friend_pass_expires_at IS NOT NULL"
+    " AND (friend_expiry_noted IS NULL OR friend_expiry_noted < friend_pass_expires_at)"
+)
+
+
 class RedemptionType(StrEnum):
     """How a package came to its student: as it is on sale, or by what kind of coupon."""
 
@@ -38,7 +46,8 @@ class StudentPackage(Base):
     Unique (order, line, unit): each unit bought is one package, once. The status is derived, see
     `domain.holding.package.status`. `expires_at` is the exclusive instant of a local midnight; null until the first
     use where the validity starts there. `extended_until` is an end that the
-    studio gave it, later than its days would.
+    studio gave it, later than its days would. `expiry_noted` is the end that the clock has acted on, and
+    `friend_expiry_noted` the friend pass's: an end that became later is due again.
     """
 
     __tablename__ = "student_packages"
@@ -55,6 +64,8 @@ class StudentPackage(Base):
             "id",
             postgresql_where="redemption_type <> 'PACKAGE_DIRECT'",
         ),
+        Index("ix_student_packages_ending", "expires_at", "id", postgresql_where=ENDING),
+        Index("ix_student_packages_friend_ending", "friend_pass_expires_at", "id", postgresql_where=FRIEND_ENDING),
         owned(),
         same_owner("orders", "order_id"),
         same_owner("coupons", "coupon_id"),
@@ -87,6 +98,8 @@ class StudentPackage(Base):
     friend_pass_expires_at: Mapped[datetime | None]
     elite_badge: Mapped[bool] = mapped_column(server_default="false")
     extended_until: Mapped[datetime | None]
+    expiry_noted: Mapped[datetime | None]
+    friend_expiry_noted: Mapped[datetime | None]
     redemption_type: Mapped[RedemptionType] = mapped_column(
         choice(RedemptionType, "redemption_type_known"), server_default="PACKAGE_DIRECT"
     )

@@ -37,3 +37,12 @@ class Drain(Base):
     batches: Mapped[int] = mapped_column(server_default="0")
     rows: Mapped[int] = mapped_column(server_default="0")
     seconds: Mapped[float] = mapped_column(Double, server_default="0")
+
+
+class ClockMark(Base):
+    """How far a scheduled task has looked: what came due before then need not be looked for again."""
+
+    __tablename__ = "clock_marks"
+
+    task: Mapped[str] = mapped_column(primary_key=True)
+    done_through: Mapped[datetime]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, Index, LargeBinary, PrimaryKeyConstraint, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, identity, owned, reference, same_owner
@@ -18,6 +18,7 @@ class Student(Base):
     one is known by e-mail only, and there the e-mail is unique, so that two purchases made at the
     same moment cannot create the same guest twice; students with an id may share an e-mail.
     `merged_into` is the student who took over what this one held, and whom this one's names mean since.
+    `erased_at` says since when nothing is known of the person, whose money and bookings stay.
     `event_sequence` numbers the student's domain events; the flags are kept by fulfilment and tasks.
     """
 
@@ -26,6 +27,10 @@ class Student(Base):
         UniqueConstraint("external_id", "organization_id"),
         owned(),
         same_owner("students", "merged_into"),
+        Index("ix_students_pass", "all_access_expires_at", "id", postgresql_where="all_access_expires_at IS NOT NULL"),
+        CheckConstraint(
+            "erased_at IS NULL OR (external_id IS NULL AND email IS NULL AND name IS NULL)", name="erased_is_nobody"
+        ),
     )
 
     id: Mapped[int] = identity()
@@ -38,6 +43,7 @@ class Student(Base):
     all_access_expires_at: Mapped[datetime | None]
     event_sequence: Mapped[int] = mapped_column(server_default="0")
     merged_into: Mapped[int | None]
+    erased_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -62,3 +68,18 @@ class StripeCustomer(Base):
     organization_id: Mapped[int]
     stripe_customer_id: Mapped[str]
     student_id: Mapped[int] = mapped_column(index=True)
+
+
+class CalendarLink(Base):
+    """A secret link to a student's bookings, for an app that subscribes; one each, a new one in place of the old.
+
+    Unique `token_hash`: the SHA-256 of the secret, which itself is nowhere.
+    """
+
+    __tablename__ = "calendar_links"
+    __table_args__ = (same_owner("students", "student_id"),)
+
+    student_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    organization_id: Mapped[int]
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime]

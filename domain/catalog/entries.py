@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from db.models import ServiceType, ValidityStart
+from db.models.class_session import MAX_CAPACITY
 from domain.calendar.entries import ClassEntry, SessionEntry, TeacherEntry
 from domain.catalog import bundle
 from domain.catalog.fields import (
@@ -32,12 +33,25 @@ from domain.desk.coupon_file import CouponEntry
 from domain.errors import InvalidCatalog
 
 MAX_LINES = 20
+
+
+def _longest_first(offsets: list[int]) -> list[int]:
+    differ("reminders at the same time", map(str, offsets))
+    return sorted(offsets, reverse=True)
+
+
 # What a pass may pay for; a session of a course takes enrollments only.
 PassServices = tuple[Literal[ServiceType.GROUP, ServiceType.PRIVATE], ...]
 DailyLimit = Annotated[int, Field(gt=0, le=24, strict=True)]
 # A year in minutes.
 MAX_WINDOW = 525_600
 Window = Annotated[int, Field(ge=0, le=MAX_WINDOW, strict=True)]
+# A month in minutes: nobody is reminded earlier.
+MAX_OFFSET = 43_200
+# More reminders of one session than these are a nuisance.
+MAX_OFFSETS = 5
+Offset = Annotated[int, Field(gt=0, le=MAX_OFFSET, strict=True)]
+Offsets = Annotated[list[Offset], Field(max_length=MAX_OFFSETS), AfterValidator(_longest_first)]
 
 
 class AllowanceEntry(Part):
@@ -109,7 +123,8 @@ class OrganizationEntry(Part):
     """A studio or a school. `credit_price` in minor units.
 
     Its policies are of elapsed time: until when before a session one may cancel and is promoted from its waitlist, and
-    how long after its end a booking that nobody marked is completed.
+    how long after its end a booking that nobody marked is completed; how long before a session students are reminded
+    of it. Staff are told of sessions that serve a course and have as few free places as `low_seats_threshold`.
     """
 
     slug: Slug
@@ -120,8 +135,12 @@ class OrganizationEntry(Part):
     cancellation_window_minutes: Window = 1_440
     waitlist_cutoff_minutes: Window = 120
     completion_delay_minutes: Window = 240
+    reminder_offsets_minutes: Offsets = Field(default=[1_440])
+    unbooked_step_reminders: bool = False
+    low_seats_threshold: Annotated[int, Field(ge=0, le=MAX_CAPACITY, strict=True)] = 2
     stripe_account_id: Name | None = None
     email_sender: Sender | None = None
+    staff_email: Sender | None = None
     products: tuple[ProductEntry, ...] = Field(default=(), max_length=1_000)
     coupons: tuple[CouponEntry, ...] = Field(default=(), max_length=1_000)
     teachers: tuple[TeacherEntry, ...] = Field(default=(), max_length=1_000)

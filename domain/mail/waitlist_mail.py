@@ -82,7 +82,7 @@ def read_closed_mail(session: Session, notification_id: int) -> WaitlistMail:
     )
 
 
-def _mail(row: Mapping[str, Any], *, subject: str, **words: str) -> WaitlistMail:
+def _mail(row: Mapping[str, Any], *, subject: str, heading: str, news: str, outlook: str) -> WaitlistMail:
     return WaitlistMail(
         message_id=row["message_id"],
         organization=row["organization"],
@@ -93,7 +93,9 @@ def _mail(row: Mapping[str, Any], *, subject: str, **words: str) -> WaitlistMail
         entry_id=row["id"],
         session=row["class"],
         details=_details(row),
-        **words,
+        heading=heading,
+        news=news,
+        outlook=outlook,
     )
 
 

@@ -23,7 +23,7 @@ HASTE = "CHAOS_BROKER_HASTE"
 SWEEP_EVERY = timedelta(seconds=1)
 SHORT = {
     "worker.hints:TOKEN_SECONDS": 1,
-    "worker.mail:SMTP_TIMEOUT_SECONDS": 1,
+    "worker.smtp:SMTP_TIMEOUT_SECONDS": 1,
     "worker.outbox:LEASE_SECONDS": 2,
     "worker.sweep:OVERDUE": timedelta(seconds=0.5),
     "db.connection:IDLE_IN_TRANSACTION_MS": 1_500,

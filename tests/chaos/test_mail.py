@@ -24,8 +24,9 @@ from tests.stripe_objects import checkout
 from tests.studio import Studio
 from worker.drain import SLICE_SECONDS
 from worker.event_bus import EXCHANGE
-from worker.mail import NOTIFICATIONS, SMTP_TIMEOUT_SECONDS
+from worker.mail import NOTIFICATIONS
 from worker.outbox import LEASE_SECONDS
+from worker.smtp import SMTP_TIMEOUT_SECONDS
 
 TAKEN = "250 OK"
 # Longer than any sender waits, which is a second here.
