@@ -24,9 +24,11 @@ app.add_typer(deferred("cli.content", "catalog", tells="What studios sell."), na
 app.add_typer(deferred("cli.stripe", "stripe", tells="Stripe, from the outside."), name="stripe")
 app.add_typer(deferred("cli.inbox", "events", tells="The inbox of Stripe's events."), name="events")
 app.add_typer(deferred("cli.inbox", "jobs", tells="The inbox of commands."), name="jobs")
+app.add_typer(deferred("cli.messages", "outbox", tells="Mails and events that leave."), name="messages")
 app.add_typer(deferred("cli.student", "student", tells="One student's data."), name="student")
 app.add_typer(deferred("cli.legacy", "legacy", tells="What older systems have on record."), name="import")
 app.add_typer(deferred("cli.task", "task", tells="What the clock does."), name="task")
+app.add_typer(deferred("cli.mail", "mail", tells="Mails to look at."), name="mail")
 app.add_typer(deferred("cli.bench.commands", "bench", tells="How fast it is, and beside what."), name="bench")
 
 

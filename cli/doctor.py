@@ -124,7 +124,11 @@ def _stripe(settings: Settings) -> Finding:
 
 def _mail(settings: Settings) -> Finding:
     if settings.smtp_url is not None:
-        return Finding("mail", fine=True, found="SMTP_URL")
+        from worker.smtp import examine as ask
+
+        wrong = ask(settings.smtp_url)
+        mend = "start the mail server, or mend SMTP_URL; mails wait until then" if wrong else ""
+        return Finding("mail", fine=wrong is None, found=wrong or "SMTP_URL takes the login", mend=mend)
     folder = settings.mail_folder
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     fine = os.access(place, os.W_OK)

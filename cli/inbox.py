@@ -14,11 +14,13 @@ from cli import output
 from cli.database import database
 from db.models import EventStatus, JobStatus
 from db.transaction import reading, transaction
+from domain.errors import PayloadDeleted
 from domain.inbox import event_view, job_view
-from domain.inbox.event_replay import replay, replay_all
-from domain.inbox.event_view import EventFilter, EventView
+from domain.inbox.event_replay import deleted, replay, replay_all
+from domain.inbox.event_view import EventBody, EventFilter, EventView
 from domain.inbox.job_retry import retry, retry_all
 from domain.inbox.job_view import JobFilter, JobView
+from domain.inbox.retention import KEPT_FOR
 from domain.listing import Part
 from worker import clock
 
@@ -84,9 +86,17 @@ def events_show(event_id: Id, as_json: Json = False) -> None:  # noqa: FBT002 - 
         return
     _lines(asdict(event))
     try:
-        typer.echo(said.payload.decode())
+        typer.echo(_bytes(said).decode())
     except UnicodeDecodeError:
-        typer.echo(f"base64: {base64.b64encode(said.payload).decode()}")
+        typer.echo(f"base64: {base64.b64encode(_bytes(said)).decode()}")
+
+
+def _bytes(said: EventBody) -> bytes:
+    """Return what was signed, or in its place that it was deleted and how to know it again."""
+    if said.payload is not None:
+        return said.payload
+    digest = (said.payload_hash or b"").hex()
+    return f"payload: deleted, at the latest {KEPT_FOR}; its SHA-256 is {digest}".encode()
 
 
 def _lines(fields: dict[str, object]) -> None:
@@ -107,7 +117,7 @@ def events_replay(
     if bool(event_ids) == (wanted != EventFilter()):
         raise output.fail("name events by their ids, or by --status, --type and --code", output.USAGE)
     with database() as engine, transaction(engine) as session:
-        number = _replay_each(session, event_ids) if event_ids else replay_all(session, wanted, None, at=clock.now())
+        number = _replay_each(session, event_ids) if event_ids else _replay_all(session, wanted)
         if dry_run:
             session.rollback()
     if not dry_run:
@@ -116,10 +126,23 @@ def events_replay(
 
 
 def _replay_each(session: Session, event_ids: list[int]) -> int:
-    missing = [each for each in event_ids if replay(session, each, None, at=clock.now()) is None]
+    try:
+        missing = [each for each in event_ids if replay(session, each, None, at=clock.now()) is None]
+    except PayloadDeleted as refusal:
+        raise output.fail(f"nothing was replayed: {refusal}") from refusal
     if missing:
         raise output.fail(f"nothing was replayed: there is no event {', '.join(map(str, missing))}")
     return len(event_ids)
+
+
+def _replay_all(session: Session, wanted: EventFilter) -> int:
+    number, gone = replay_all(session, wanted, None, at=clock.now()), deleted(session, wanted, None)
+    if gone:
+        left = f"{gone} event(s) were handled long ago, and what they said was deleted, at the latest {KEPT_FOR}"
+        told = output.fail(f"{left}: resend them from Stripe, or reconcile with Stripe")
+        if not number:
+            raise told
+    return number
 
 
 def _hint(queue: str) -> None:

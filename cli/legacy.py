@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +13,7 @@ from sqlalchemy import Engine
 
 from cli import output
 from cli.database import database
+from cli.progress import progress
 from db.transaction import reading, transaction
 from domain import organization
 from domain.legacy.fault import ImportRefused
@@ -76,28 +75,11 @@ def _taken_over(engine: Engine, org: str, files: Mapping[str, bytes], *, keep: b
         organization_id = organization.find(session, org)
     if organization_id is None:
         raise output.fail(f"there is no organization {org}", output.USAGE)
-    with _progress() as tell, transaction(engine) as session:
+    with progress() as tell, transaction(engine) as session:
         report = take_over(session, organization_id, files, tell=tell, at=clock.now())
         if not keep:
             session.rollback()
     return report
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Give what tells how far it is, in one line of a terminal that is empty again in the end; else of nothing."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    try:
-        yield lambda what: _line(f"{what} …")
-    finally:
-        _line("")
-
-
-def _line(text: str) -> None:
-    sys.stderr.write(f"\r\x1b[2K{text}")
-    sys.stderr.flush()
 
 
 def _refused(refused: ImportRefused, *, as_json: bool) -> typer.Exit:

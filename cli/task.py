@@ -23,12 +23,19 @@ def task_list(
 
 
 @task.command("run")
-def task_run(name: str) -> None:
-    """Run a task now, whoever has taken its period, then send what it left to send; on this process's clock."""
+def task_run(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="As `task list` names them.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Each of them, in the order of the list.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Run tasks now, whoever has taken their period, then send what they left to send; on this process's clock."""
     config.load()
     from worker.work import WORK, drain_outboxes, run_now
 
-    if name not in WORK:
-        raise output.fail(f"there is no task {name!r}: `punchcard task list` names them", output.USAGE)
-    typer.echo(f"{name}: {run_now(name)}")
+    if bool(names) == every:
+        raise output.fail("name the tasks to run, or say --all: `punchcard task list` names them", output.USAGE)
+    for name in names or ():
+        if name not in WORK:
+            raise output.fail(f"there is no task {name!r}: `punchcard task list` names them", output.USAGE)
+    for name in names or [each.name for each in SCHEDULE]:
+        typer.echo(f"{name}: {run_now(name)}")
     typer.echo(f"sent: {drain_outboxes()}")

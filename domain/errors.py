@@ -7,6 +7,8 @@ DomainError              the rules say no; trying again cannot help
   PurchaseTooLarge       parked: more units than any student could use, most likely a mistake
   InvalidCatalog         a catalog file says something impossible; nothing of it is applied
   ImportRefused          old records cannot be taken over as they are; nothing was (domain.legacy.fault)
+  PayloadDeleted         an event cannot be replayed: what it said is kept no longer
+  EraseRefused           something of a student is ahead or under way; nothing was erased
   Refusal                a command cannot be done; its job ends with the code, and nothing is written
     TooLate                too_late
     NotFound               not_found
@@ -92,6 +94,16 @@ class InvalidCatalog(DomainError):
     """A catalog file says something impossible; the message points at the field."""
 
     code = "validation_failed"
+
+
+class PayloadDeleted(DomainError):
+    """What an event said is kept no longer: it cannot be acted on again. The message says what to do instead."""
+
+    code = "payload_deleted"
+
+
+class EraseRefused(DomainError):
+    """A student cannot be erased yet: something of theirs is ahead or under way. The message says what goes first."""
 
 
 class Refusal(DomainError):

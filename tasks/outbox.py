@@ -9,8 +9,7 @@ from worker.mail import NOTIFICATIONS
 from worker.outbox import relay_batch
 from worker.runtime import engine, hints
 
-# A last turn may begin as the slice ends, with a server that hangs at each of its mails: that takes 80 s,
-# and a lease 120.
+# A last turn may begin as the slice ends, with a server that is as slow as it may be: that takes 92 s, and a lease 120.
 RELAY_SECONDS = 110
 
 

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from email.message import Message
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -163,12 +164,17 @@ class Stack:
 
     def post_event(self, body: bytes) -> int:
         """Post an event as Stripe does; 0 where nobody answers."""
-        headers = {"Stripe-Signature": sign(body, self.secret, at=clock.now()), "Content-Type": "application/json"}
+        at = self.now()
+        headers = {"Stripe-Signature": sign(body, self.secret, at=at), "Content-Type": "application/json"}
         url = f"http://127.0.0.1:{self.port}/webhooks/stripe"
         try:
             return self._ask(urllib.request.Request(url, body, headers))[0]
         except OSError:
             return 0
+
+    def now(self) -> datetime:
+        """Return what time it is there."""
+        return clock.now()
 
     def _ask(self, request: urllib.request.Request) -> tuple[int, Any]:
         try:

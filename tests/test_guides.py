@@ -38,7 +38,9 @@ REQUEST = re.compile(r'\b(?:curl -i?s|admin|staff|student) (?:-X (\w+) )?(?:"\$A
 BODY = re.compile(r"-d (?:'(\{[^']*)'|\"(\{(?:\\.|[^\"\\])*)\")", re.DOTALL)
 # What the shell puts in: the end of a reply, a time, or the number of something.
 SHELL = ((r"\\(.)", r"\1"), (r"\$START|\$\(date [^)]*\)", "2030-12-01T10:00:00Z"), (r"\$\([^)]*\)|\$\w+", "1"))
-PERIODS = {"5 seconds": 5, "minute": 60, "5 minutes": 300, "10 minutes": 600, "hour": 3600}
+PERIODS = {"5 seconds": 5, "minute": 60, "5 minutes": 300, "15 minutes": 900, "hour": 3600}
+# Fields of an organization that are policies too.
+POLICIES = {"unbooked_step_reminders", "low_seats_threshold", "staff_email", "language"}
 # What an answer has besides.
 WHATEVER = "…"
 
@@ -110,6 +112,14 @@ def test_every_request_has_an_address_a_method_and_a_body_that_are_served(spec: 
             kinds[shape].model_validate_json(json.dumps(request.said))
 
     assert len(asked) >= 7
+
+
+def test_the_calendar_shows_how_a_student_subscribes(spec: dict[str, Any]) -> None:
+    asked = list(requests((DOCS / "calendar.md").read_text()))
+
+    shown = [operation(spec, each).get("operationId") for each in asked]
+
+    assert shown == ["show_my_calendar", "create_calendar_link", "withdraw_calendar_link"]
 
 
 def test_the_desk_shows_each_of_its_addresses(spec: dict[str, Any]) -> None:
@@ -191,19 +201,21 @@ def test_every_kind_of_something_has_its_line() -> None:
 
 
 def test_every_policy_is_what_a_file_takes_unless_it_is_named() -> None:
-    told = {name.strip("`"): int(unless.split()[0]) for name, unless, _ in table(DESK, "field")}
+    told = {name.strip("`"): unless.partition(" (")[0] for name, unless, _ in table(DESK, "field")}
 
     policies = {
-        name: each.default for name, each in OrganizationEntry.model_fields.items() if name.endswith("_minutes")
+        name: "none" if each.default is None else json.dumps(each.default)
+        for name, each in OrganizationEntry.model_fields.items()
+        if name.endswith("_minutes") or name in POLICIES
     }
-    assert told == policies
+    assert {name: value.strip('"') for name, value in policies.items()} == told
 
 
 def test_every_task_of_the_clock_is_in_the_schedule_and_no_other() -> None:
     told = {name.strip("`"): timedelta(seconds=PERIODS[every]) for name, every, _ in table(DESK, "task")}
 
     assert told == {each.name: each.period for each in SCHEDULE}
-    assert set(re.findall(r"task run (\S+)", DESK)) <= set(told)
+    assert set(re.findall(r"task run (\S+)", DESK)) <= {*told, "--all"}
 
 
 def test_every_invariant_is_of_a_kind_that_is_told_and_every_kind_has_one() -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
-from domain.errors import DomainError, InvalidCatalog, NotReady, Refusal
+from domain.errors import DomainError, EraseRefused, InvalidCatalog, NotReady, Refusal
 from domain.inbox import job_retry
 from domain.legacy.fault import ImportRefused
 from tests.test_house import ROOT, called, sources, statements
@@ -34,11 +34,10 @@ def verdicts() -> Iterator[str]:
 
 
 def refusals() -> Iterator[str]:
-    """Yield the codes of the errors that the rules raise; a file's faults are told to who applies or imports it."""
+    """Yield the codes of the errors that the rules raise; what a command of ours refuses, it tells by itself."""
+    told = {InvalidCatalog, ImportRefused, EraseRefused, Refusal}
     for family in (DomainError, NotReady):
-        yield from (
-            kind.code for kind in family.__subclasses__() if kind not in {InvalidCatalog, ImportRefused, Refusal}
-        )
+        yield from (kind.code for kind in family.__subclasses__() if kind not in told)
 
 
 def in_statements() -> Iterator[str]:

@@ -32,6 +32,7 @@ from webhook_gateway.routes.courses import courses
 from webhook_gateway.routes.docs import docs
 from webhook_gateway.routes.enrollments import enrollments
 from webhook_gateway.routes.events import events
+from webhook_gateway.routes.feed import linked_calendar, my_calendar
 from webhook_gateway.routes.jobs import admin_jobs, jobs
 from webhook_gateway.routes.ledger import adjustments, member_ledger, my_ledger
 from webhook_gateway.routes.me import me
@@ -86,6 +87,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
         calendar,
         courses,
         me,
+        my_calendar,
+        linked_calendar,
         course_packages,
         course_steps,
         bookings,

@@ -63,6 +63,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "package_revoked": Kind(HTTPStatus.CONFLICT, "The package's payment went back"),
     "cancellation_window_closed": Kind(HTTPStatus.CONFLICT, "Too late for a cancellation that gives something back"),
     "student_merged": Kind(HTTPStatus.CONFLICT, "The student was merged into another one"),
+    "payload_deleted": Kind(HTTPStatus.CONFLICT, "What the event said is kept no longer"),
     "booking_closed": Kind(HTTPStatus.CONFLICT, "The booking was cancelled, or is over"),
     "step_already_booked": Kind(HTTPStatus.CONFLICT, "The step is booked, or done with"),
     "step_not_booked": Kind(HTTPStatus.CONFLICT, "The step has no booking for this"),

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from kombu import Exchange
+from kombu import Connection, Exchange
+from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 
 from db.models import DomainEvent
 from db.transaction import fetch, transaction
-from worker.outbox import Outbox
-from worker.runtime import publisher
+from worker.log import describe
+from worker.outbox import Away, Outbox
+from worker.runtime import publisher, settings
 
 EXCHANGE = Exchange("punchcard.events", type="topic", durable=True)
 
 ONE = """
-SELECT e.message_id, e.type, e.subject, e.sequence, e.data, e.created_at, o.slug
+SELECT e.message_id, e.type, e.subject, e.student_id, e.sequence, e.data, e.created_at, o.slug
   FROM domain_events e JOIN organizations o ON o.id = e.organization_id WHERE e.id = %(id)s
 """
 
 
+@cache
+def broker_errors(broker_url: str) -> tuple[type[BaseException], ...]:
+    """Return what the transport of a broker raises where the broker is away, hangs, or takes nothing."""
+    connection = Connection(broker_url)
+    return (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors)
+
+
 def cloud_event(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as a CloudEvent; `sequence` numbers the student's events, so that consumers can order them."""
-    return {
+    """Return a row as a CloudEvent.
+
+    `sequence` numbers the events of one `partitionkey`, a student, so that consumers can order them; an event about no
+    student has neither.
+    """
+    event = {
         "specversion": "1.0",
         "id": str(row["message_id"]),
         "source": f"/organizations/{row['slug']}",
@@ -30,15 +44,29 @@ def cloud_event(row: dict[str, Any]) -> dict[str, Any]:
         "subject": row["subject"],
         "time": row["created_at"].isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
-        "sequence": str(row["sequence"]),
         "data": row["data"],
     }
+    if row["student_id"] is None:
+        return event
+    return event | {"partitionkey": f"student/{row['student_id']}", "sequence": str(row["sequence"])}
 
 
 def publish(engine: Engine, row_id: int) -> None:
-    """Publish one row of the outbox."""
+    """Publish one row of the outbox.
+
+    Raises:
+        Away: the broker is.
+
+    """
     with transaction(engine) as session:
         event = cloud_event(fetch(session, ONE, id=row_id)[0])
+    try:
+        _publish(event)
+    except broker_errors(settings().broker_url) as error:
+        raise Away(f"the broker is away: {describe(error)}") from error
+
+
+def _publish(event: dict[str, Any]) -> None:
     with publisher().producer_or_acquire() as producer:
         producer.publish(
             event,

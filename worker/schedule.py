@@ -20,10 +20,17 @@ class Scheduled:
 
 SCHEDULE = (
     Scheduled("inbox.sweep", timedelta(seconds=5), "says again what a lost hint was to say"),
-    Scheduled("students.flags", timedelta(minutes=1), "ends badges and passes whose time is over"),
+    Scheduled("bookings.remind", timedelta(minutes=1), "reminds of sessions, so long before as each studio says"),
     Scheduled("bookings.complete", timedelta(minutes=5), "counts whoever was not marked as having come"),
-    Scheduled("packages.expire", timedelta(minutes=10), "cancels open drafts of packages that have ended"),
+    Scheduled("passes.expire", timedelta(minutes=1), "ends All-Access and friend passes, and tells"),
+    Scheduled("packages.expire", timedelta(minutes=5), "ends packages with their badges and open drafts, and tells"),
+    Scheduled("packages.warn", timedelta(minutes=15), "tells of what ends in a week or tomorrow with something left"),
+    Scheduled("students.flags", timedelta(minutes=1), "begins passes that were bought before the last one ended"),
+    Scheduled("steps.remind", timedelta(hours=1), "tells of open steps of courses that have a date within a week"),
+    Scheduled("sessions.low_seats", timedelta(minutes=5), "tells staff of course dates that are nearly full"),
     Scheduled("waitlists.tend", timedelta(minutes=1), "ends waits that are over, and calls lines that nobody called"),
+    Scheduled("orders.expire", timedelta(hours=1), "gives up orders that nobody paid for a month"),
+    Scheduled("events.prune", timedelta(hours=1), "replaces payloads handled over a month ago by their hash"),
     Scheduled("runs.prune", timedelta(hours=1), "forgets claims of periods long gone"),
 )
 

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from db.models import EventStatus, StripeEvent
 from db.transaction import Rows
-from domain.inbox.verdict import Asking, Done, Ignored, Later, Parked, Quarantined, Verdict
+from domain.inbox.retention import conclude_unread
+from domain.inbox.verdict import Asking, Done, Forgotten, Ignored, Later, Parked, Quarantined, Verdict
 from domain.purchase.fulfillment import Told, fulfil
 from domain.purchase.routing import Unrouted, route
 from worker.inbox import Inbox, Outcomes
@@ -41,6 +42,7 @@ def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
         and isinstance(organization := organizations[row["id"]], int)
     ]
     acted = fulfil(session, told, at=at)
+    conclude_unread(session, [event for event, verdict in acted.items() if isinstance(verdict, Forgotten)], at=at)
     return {row["id"]: _outcome(row["id"], readings, organizations, acted) for row in rows}
 
 

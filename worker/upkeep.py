@@ -10,7 +10,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from db.transaction import fetch, transaction
-from domain.booking.expiry import expire
+from domain.clock import abandoned, ending, mark, reminder, unbooked, warning
+from domain.clock.low_seats import tell_low_seats
+from domain.inbox.retention import prune_payloads as prune
 from domain.purchase.holder import refresh_flags, stale_holders
 from domain.studio.completion import complete_sessions
 from domain.waitlist.calling import call_uncalled
@@ -22,7 +24,7 @@ PRUNE = "DELETE FROM periodic_runs WHERE period_start < %(before)s RETURNING tas
 
 
 def refresh_stale_flags(engine: Engine, *, at: datetime) -> int:
-    """Compute anew the flags of students whose badge or pass began or ended; return how many there were."""
+    """Compute anew the flags of students whose pass has begun; return how many there were."""
     total, after = 0, 0
     while True:
         with transaction(engine) as session:
@@ -46,15 +48,64 @@ def complete_bookings(engine: Engine, *, at: datetime) -> int:
         total += completed
 
 
+def expire_passes(engine: Engine, *, at: datetime) -> int:
+    """Note passes of All-Access and friend passes that have ended, and tell of them; return how many."""
+    return _ended(engine, ending.PASSES, at=at) + _ended(engine, ending.FRIENDS, at=at)
+
+
 def expire_packages(engine: Engine, *, at: datetime) -> int:
-    """Cancel the open drafts of packages that have ended; return how many packages were found."""
-    total, after = 0, 0
+    """Note other packages that have ended, close their drafts, and tell of them; return how many."""
+    return _ended(engine, ending.PACKAGES, at=at)
+
+
+def _ended(engine: Engine, kind: ending.Ending, *, at: datetime) -> int:
+    return _until_none(engine, partial(ending.end, kind=kind, at=at))
+
+
+def remind(engine: Engine, *, at: datetime) -> int:
+    """Write the reminders of sessions that have come due; return how many."""
+    return _since_then(engine, "bookings.remind", reminder.remind, at=at)
+
+
+def warn(engine: Engine, *, at: datetime) -> int:
+    """Write to students whose packages and passes end soon; return how many."""
+    return _since_then(engine, "packages.warn", warning.warn, at=at)
+
+
+def tell_unbooked(engine: Engine, *, at: datetime) -> int:
+    """Write to students of courses whose next dates are near and not booked; return how many."""
+    return _in_batches(engine, partial(unbooked.tell_unbooked, at=at))
+
+
+def give_up_orders(engine: Engine, *, at: datetime) -> int:
+    """Give up orders that nobody paid for a month; return how many."""
+    return _until_none(engine, partial(abandoned.give_up, at=at))
+
+
+def alert_low_seats(engine: Engine, *, at: datetime) -> int:
+    """Tell staff of sessions of courses that are nearly full; return how many."""
+    return _until_none(engine, partial(tell_low_seats, at=at))
+
+
+def _since_then(engine: Engine, task: str, step: Callable[..., mark.Batch | None], *, at: datetime) -> int:
+    """Look at what came due since a task ended last; if it dies on the way, the next one looks again."""
+    with transaction(engine) as session:
+        since = mark.looked_until(session, task, at=at)
+    total = _in_batches(engine, partial(step, since=since, at=at))
+    with transaction(engine) as session:
+        mark.note(session, task, at=at)
+    return total
+
+
+def _in_batches(engine: Engine, step: Callable[[Session, mark.Batch], mark.Batch | None]) -> int:
+    """Do a step in a transaction each, from batch to batch, until there are none; return how much was written."""
+    total, batch = 0, mark.Batch()
     while True:
         with transaction(engine) as session:
-            ids = expire(session, after=after, at=at)
-        if not ids:
+            following = step(session, batch)
+        if following is None:
             return total
-        total, after = total + len(ids), ids[-1]
+        total, batch = total + following.written, following
 
 
 def tend_waitlists(engine: Engine, *, at: datetime) -> int:
@@ -73,6 +124,11 @@ def _until_none(engine: Engine, step: Callable[[Session], int]) -> int:
         if not count:
             return total
         total += count
+
+
+def prune_payloads(engine: Engine, *, at: datetime) -> int:
+    """Keep only the hashes of what events said that were handled long ago; return how many there were."""
+    return _until_none(engine, partial(prune, at=at))
 
 
 def prune_runs(engine: Engine, *, at: datetime) -> int:

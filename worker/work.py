@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 
-from worker import clock
+from sqlalchemy import Engine
+
+from worker import clock, upkeep
 from worker.event_bus import DOMAIN_EVENTS
 from worker.job_inbox import JOBS
 from worker.mail import NOTIFICATIONS
@@ -14,51 +17,45 @@ from worker.period import once_per_period
 from worker.runtime import engine, hints
 from worker.stripe_inbox import STRIPE_EVENTS
 from worker.sweep import sweep
-from worker.upkeep import complete_bookings, expire_packages, prune_runs, refresh_stale_flags, tend_waitlists
 
 
-def _sweep(at: datetime) -> int:
-    return sweep(engine(), (STRIPE_EVENTS, JOBS), hints(), at=at)
+class Work(Protocol):
+    """What a scheduled task does with what is due at an instant."""
+
+    def __call__(self, engine: Engine, *, at: datetime) -> int:
+        """Return how much there was."""
 
 
-def _flags(at: datetime) -> int:
-    return refresh_stale_flags(engine(), at=at)
+def _sweep(engine: Engine, *, at: datetime) -> int:
+    return sweep(engine, (STRIPE_EVENTS, JOBS), hints(), at=at)
 
 
-def _complete(at: datetime) -> int:
-    return complete_bookings(engine(), at=at)
-
-
-def _expire(at: datetime) -> int:
-    return expire_packages(engine(), at=at)
-
-
-def _tend_waitlists(at: datetime) -> int:
-    return tend_waitlists(engine(), at=at)
-
-
-def _prune(at: datetime) -> int:
-    return prune_runs(engine(), at=at)
-
-
-WORK: dict[str, Callable[[datetime], int]] = {
+WORK: Mapping[str, Work] = {
     "inbox.sweep": _sweep,
-    "students.flags": _flags,
-    "bookings.complete": _complete,
-    "packages.expire": _expire,
-    "waitlists.tend": _tend_waitlists,
-    "runs.prune": _prune,
+    "bookings.remind": upkeep.remind,
+    "bookings.complete": upkeep.complete_bookings,
+    "passes.expire": upkeep.expire_passes,
+    "packages.expire": upkeep.expire_packages,
+    "packages.warn": upkeep.warn,
+    "students.flags": upkeep.refresh_stale_flags,
+    "steps.remind": upkeep.tell_unbooked,
+    "sessions.low_seats": upkeep.alert_low_seats,
+    "waitlists.tend": upkeep.tend_waitlists,
+    "orders.expire": upkeep.give_up_orders,
+    "events.prune": upkeep.prune_payloads,
+    "runs.prune": upkeep.prune_runs,
 }
 
 
 def run_scheduled(name: str) -> None:
-    """Do a scheduled task's work, unless somebody has taken this period."""
-    once_per_period(engine(), name, WORK[name])
+    """Do a scheduled task's work, unless somebody has taken this period, and have sent what it wrote."""
+    if once_per_period(engine(), name, lambda at: WORK[name](engine(), at=at)):
+        hints().send("notifications")
 
 
 def run_now(name: str) -> int:
     """Do a scheduled task's work whoever has taken its period; return its count."""
-    return WORK[name](clock.now())
+    return WORK[name](engine(), at=clock.now())
 
 
 def drain_outboxes() -> int:

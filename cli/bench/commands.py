@@ -10,6 +10,8 @@ import typer
 
 from cli import output
 from cli.bench.book import book as measure_book
+from cli.bench.clock import FEW, MANY, PASSES
+from cli.bench.clock import clock as measure_clock
 from cli.bench.fulfil import fulfil as measure_fulfil
 from cli.bench.intake import intake as measure_intake
 from cli.bench.ledger import ledger as measure_ledger
@@ -23,6 +25,7 @@ Seconds = Annotated[float, typer.Option(min=1, max=60, help="How long each is me
 Rounds = Annotated[int, typer.Option(min=1, max=20, help="The median of these counts.")]
 Purchases = Annotated[int, typer.Option(min=100, max=50_000, help="How many are fulfilled in a round.")]
 Bookings = Annotated[int, typer.Option(min=100, max=20_000, help="How many are made in each part of a round.")]
+MOST_ROWS = 10_000_000
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Plot = Annotated[Path | None, typer.Option("--plot", dir_okay=False, help="Draw the figures into this SVG file.")]
 
@@ -78,6 +81,21 @@ def ledger(
     with rig() as here:
         report = measure_ledger(here, rounds=rounds, say=_say)
     _conclude(report, "Ledger", as_json=as_json, plot_to=plot_to)
+
+
+@bench.command()
+def clock(  # noqa: PLR0913, PLR0917 - one parameter per option
+    passes: Annotated[int, typer.Option(min=100, max=MOST_ROWS, help="How many end.")] = PASSES,
+    few: Annotated[int, typer.Option(min=400, max=MOST_ROWS, help="Bookings to find reminders among.")] = FEW,
+    many: Annotated[int, typer.Option(min=400, max=MOST_ROWS, help="Bookings to find as many among.")] = MANY,
+    rounds: Rounds = 3,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+    plot_to: Plot = None,
+) -> None:
+    """Measure how fast passes end, beside one bare statement, and what due reminders cost among many bookings."""
+    with rig() as here:
+        report = measure_clock(here, {"passes": passes, "few": few, "many": many}, rounds=rounds, say=_say)
+    _conclude(report, "Clock", as_json=as_json, plot_to=plot_to)
 
 
 def _say(line: str) -> None:

@@ -23,8 +23,10 @@ class UseKind(StrEnum):
     ADJUST = "ADJUST"
 
 
-# What has an end that the clock has not acted on.
-ENDING = "expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)"
+# What has an end that the clock has not acted on: passes of All-Access, other packages, friend passes.
+_NOT_NOTED = "expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)"
+PASS_ENDING = f"all_access_starts_at IS NOT NULL AND {_NOT_NOTED}"
+ENDING = f"all_access_starts_at IS NULL AND {_NOT_NOTED}"
 FRIEND_ENDING = (
     "friend_pass_expires_at IS NOT NULL"
     " AND (friend_expiry_noted IS NULL OR friend_expiry_noted < friend_pass_expires_at)"
@@ -47,7 +49,8 @@ class StudentPackage(Base):
     `domain.holding.package.status`. `expires_at` is the exclusive instant of a local midnight; null until the first
     use where the validity starts there. `extended_until` is an end that the
     studio gave it, later than its days would. `expiry_noted` is the end that the clock has acted on, and
-    `friend_expiry_noted` the friend pass's: an end that became later is due again.
+    `friend_expiry_noted` the friend pass's: an end that became later is due again. `expiry_withheld` says that nobody
+    was told, because the payment had gone back or was disputed: if it comes back, it is due again too.
     """
 
     __tablename__ = "student_packages"
@@ -65,6 +68,7 @@ class StudentPackage(Base):
             postgresql_where="redemption_type <> 'PACKAGE_DIRECT'",
         ),
         Index("ix_student_packages_ending", "expires_at", "id", postgresql_where=ENDING),
+        Index("ix_student_packages_pass_ending", "expires_at", "id", postgresql_where=PASS_ENDING),
         Index("ix_student_packages_friend_ending", "friend_pass_expires_at", "id", postgresql_where=FRIEND_ENDING),
         owned(),
         same_owner("orders", "order_id"),
@@ -100,6 +104,7 @@ class StudentPackage(Base):
     extended_until: Mapped[datetime | None]
     expiry_noted: Mapped[datetime | None]
     friend_expiry_noted: Mapped[datetime | None]
+    expiry_withheld: Mapped[bool] = mapped_column(server_default="false")
     redemption_type: Mapped[RedemptionType] = mapped_column(
         choice(RedemptionType, "redemption_type_known"), server_default="PACKAGE_DIRECT"
     )

@@ -27,7 +27,11 @@ class Student(Base):
         UniqueConstraint("external_id", "organization_id"),
         owned(),
         same_owner("students", "merged_into"),
-        Index("ix_students_pass", "all_access_expires_at", "id", postgresql_where="all_access_expires_at IS NOT NULL"),
+        Index(
+            "ix_students_pass_to_come",
+            "id",
+            postgresql_where="all_access_expires_at IS NOT NULL AND NOT has_all_access",
+        ),
         CheckConstraint(
             "erased_at IS NULL OR (external_id IS NULL AND email IS NULL AND name IS NULL)", name="erased_is_nobody"
         ),

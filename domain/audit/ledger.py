@@ -27,9 +27,10 @@ LEDGER = (
     ),
     Invariant(
         "student.merged_once",
-        "whom a student was merged into was not merged, and is known by a name",
+        "whom a student was merged into was not merged, and is known by a name unless they were erased",
         """SELECT 'student ' || s.id AS what FROM students s JOIN students x ON x.id = s.merged_into
-            WHERE x.merged_into IS NOT NULL OR x.external_id IS NULL OR x.organization_id <> s.organization_id
+            WHERE x.merged_into IS NOT NULL OR x.organization_id <> s.organization_id
+               OR x.external_id IS NULL AND x.erased_at IS NULL
                OR s.is_elite_member OR s.has_all_access OR s.all_access_expires_at IS NOT NULL""",
     ),
     Invariant(

@@ -139,10 +139,12 @@ class Outgoing:
         *,
         booking_id: int | None = None,
         waitlist_entry_id: int | None = None,
+        student_package_id: int | None = None,
         at: datetime,
     ) -> None:
         """Add a mail; the same key is told once."""
         about = {"booking_id": booking_id, "waitlist_entry_id": waitlist_entry_id}
+        about |= {"student_package_id": student_package_id}
         self.notifications.append(_leaving(student, at) | {"kind": kind, "dedupe_key": dedupe_key} | about)
 
     def date(self, student: Student, package: Package) -> None:

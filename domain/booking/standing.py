@@ -16,8 +16,9 @@ UNDO_UNTIL = "undoUntil"
 STAFF_REASON = "staffReason"
 # Of a missed step's booking: that its credit came back when staff opened the step again.
 GIVEN_BACK = "reopenedAt"
-# When the session was to begin before the studio moved it first; until when what paid lasts, where that became longer.
-MOVED_FROM, EXTENDED = "movedFrom", "extendedUntil"
+# When the session was to begin before the studio moved it first, and when it moved it last; until when what paid lasts,
+# where that became longer.
+MOVED_FROM, MOVED_AT, EXTENDED = "movedFrom", "movedAt", "extendedUntil"
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from domain.catalog.fields import (
 from domain.course.entries import CourseEntry
 from domain.desk.coupon_file import CouponEntry
 from domain.errors import InvalidCatalog
+from domain.mail.voice import SOURCE, languages
 
 MAX_LINES = 20
 
@@ -40,6 +41,14 @@ def _longest_first(offsets: list[int]) -> list[int]:
     return sorted(offsets, reverse=True)
 
 
+def _spoken(language: str) -> str:
+    if language not in languages():
+        raise ValueError(f"Mails are not written in it: there are {', '.join(languages())}")
+    return language
+
+
+# The language of an organization's mails.
+Language = Annotated[str, AfterValidator(_spoken)]
 # What a pass may pay for; a session of a course takes enrollments only.
 PassServices = tuple[Literal[ServiceType.GROUP, ServiceType.PRIVATE], ...]
 DailyLimit = Annotated[int, Field(gt=0, le=24, strict=True)]
@@ -125,6 +134,7 @@ class OrganizationEntry(Part):
     Its policies are of elapsed time: until when before a session one may cancel and is promoted from its waitlist, and
     how long after its end a booking that nobody marked is completed; how long before a session students are reminded
     of it. Staff are told of sessions that serve a course and have as few free places as `low_seats_threshold`.
+    Mails are written in `language`.
     """
 
     slug: Slug
@@ -138,6 +148,7 @@ class OrganizationEntry(Part):
     reminder_offsets_minutes: Offsets = Field(default=[1_440])
     unbooked_step_reminders: bool = False
     low_seats_threshold: Annotated[int, Field(ge=0, le=MAX_CAPACITY, strict=True)] = 2
+    language: Language = SOURCE
     stripe_account_id: Name | None = None
     email_sender: Sender | None = None
     staff_email: Sender | None = None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.bulk import update
 from db.models import AllAccessDailyUsage, CouponUse
 from db.transaction import fetch
+from domain.calendar.link import WITHDRAW
 
 Ids = Mapping[str, int]
 
@@ -31,6 +32,10 @@ UPDATE notifications SET student_id = %(into)s,
        dedupe_key = regexp_replace(dedupe_key, '^(booking:\d+):(\d+)$', '\1:0:\2:' || %(source)s::bigint)
  WHERE id IN (SELECT id FROM notifications WHERE student_id = %(source)s AND status IN ('PARKED', 'VOID')
               UNION SELECT id FROM notifications WHERE student_id = %(source)s AND status = 'PENDING')""",
+    # One each: that of who stays goes on, and the other one ends.
+    "calendar_links": """
+UPDATE calendar_links SET student_id = %(into)s
+ WHERE student_id = %(source)s AND NOT EXISTS (SELECT FROM calendar_links WHERE student_id = %(into)s)""",
     "customers": "UPDATE stripe_customers SET student_id = %(into)s WHERE student_id = %(source)s",
     "coupon_uses": "UPDATE coupon_uses SET student_id = %(into)s WHERE student_id = %(source)s AND number IS NULL",
 }
@@ -80,6 +85,7 @@ def move(
     fetch(session, ASIDE, uses=list(slots), **ids)
     moved = {name: _count(session, statement, queued=list(queued), **ids) for name, statement in MOVES.items()}
     update(session, AllAccessDailyUsage, [{"id": use, "slot": slot} for use, slot in slots.items()])
+    fetch(session, WITHDRAW, student=ids["source"])
     taken, kept = _move_coupons(session, ids)
     return moved | {"coupon_uses": moved["coupon_uses"] + taken}, kept
 

@@ -6,7 +6,7 @@ from db.models import EnrollmentStatus
 from domain.booking.desk import Desk
 from domain.enrollment.book_step import book_only_options
 from domain.enrollment.enrollment import Cohort, Enrollment
-from domain.enrollment.progress import ASSIGNED, conclude, keep_cohort, told_enrollment
+from domain.enrollment.progress import ASSIGNED, conclude, keep_cohort, mail, told_enrollment
 from domain.enrollment.step_command import AssignCohort
 from domain.errors import AlreadyEnrolled, CohortFull, EnrollmentRequired, NotFound
 from domain.family import Result
@@ -38,6 +38,7 @@ def assign_cohort(command: AssignCohort, desk: Desk) -> Result:
     enrollment.join(cohort)
     told = told_enrollment(enrollment, desk.student)
     said = desk.outgoing.publish(desk.student, ASSIGNED, f"enrollment/{enrollment.id}", told, at=desk.at)
+    mail(desk.outgoing, desk.student, ASSIGNED, enrollment, at=desk.at)
     _, not_booked = book_only_options(desk, command, enrollment)
     said["notBooked"] = not_booked
     enrollment.details |= {"notBooked": not_booked, ASSIGNED_BY: command.actor}

@@ -154,3 +154,9 @@ def shown_step(step: Step) -> Row:
         "skipped": step.skipped,
         **{name: value for name, value in optional.items() if value is not None},
     }
+
+
+def mail(outgoing: Outgoing, student: Student, event: str, enrollment: Enrollment, *, at: datetime) -> None:
+    """Write to a student of the change to an enrollment that was published last."""
+    key = f"package:{enrollment.package_id}:{student.sequence}"
+    outgoing.mail(student, event, key, student_package_id=enrollment.package_id, at=at)

@@ -23,7 +23,7 @@ from domain.enrollment.book_step import book_only_options
 from domain.enrollment.candidates import only_options, within_reach
 from domain.enrollment.enrolled import read_enrollments
 from domain.enrollment.enrollment import Enrollment
-from domain.enrollment.progress import ASSIGNED, CREATED, conclude, keep_enrollment, told_enrollment
+from domain.enrollment.progress import ASSIGNED, CREATED, conclude, keep_enrollment, mail, told_enrollment
 
 IN_REVIEW, REVOKED = "enrollment.needs_review", "enrollment.revoked"
 # What is told of an enrollment that was settled anew.
@@ -80,7 +80,10 @@ def _begin(desk: Desk, enrollment: Enrollment, what: str | None) -> None:
     """Tell of an enrollment, and book what has one option only; list what could not be."""
     conclude(desk.outgoing, desk.student, enrollment, at=desk.at)
     about, told = f"enrollment/{enrollment.id}", told_enrollment(enrollment, desk.student)
-    said = desk.outgoing.publish(desk.student, what or TOLD.get(enrollment.status, ASSIGNED), about, told, at=desk.at)
+    event = what or TOLD.get(enrollment.status, ASSIGNED)
+    said = desk.outgoing.publish(desk.student, event, about, told, at=desk.at)
+    if event in {REVOKED, ASSIGNED}:
+        mail(desk.outgoing, desk.student, event, enrollment, at=desk.at)
     not_booked = list[Row]()
     if enrollment.is_enrolled:
         _, not_booked = book_only_options(desk, Order(0, desk.student_id, desk.at, desk.at), enrollment)

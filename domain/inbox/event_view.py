@@ -42,14 +42,23 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class EventBody:
-    """What was signed, byte by byte, and the line items that were fetched for it."""
+    """What was signed, byte by byte, and the line items that were fetched for it; long after it was handled its hash.
 
-    payload: bytes
+    `payload_hash` is the SHA-256 of the bytes that are kept no longer.
+    """
+
+    payload: bytes | None
+    payload_hash: bytes | None
     line_items: dict[str, Any] | None
 
     def shown(self) -> dict[str, Any]:
-        """Return it as JSON can hold it: `payload`, or `payload_base64` where the bytes are not JSON."""
+        """Return it as JSON can hold it: `payload`, or `payload_base64` where the bytes are not JSON.
+
+        Where they are kept no longer, `payload_sha256` is in their place.
+        """
         content = {"line_items": self.line_items}
+        if self.payload is None:
+            return content | {"payload": None, "payload_sha256": (self.payload_hash or b"").hex()}
         try:
             shown = content | {"payload": json.loads(self.payload)}
             # What Python reads more kindly than JSON is (NaN, infinite numbers) is shown as bytes.
@@ -80,6 +89,11 @@ def visible(organization_id: int | None) -> ColumnElement[bool]:
     return (StripeEvent.organization_id == organization_id) & (StripeEvent.status != EventStatus.QUARANTINED)
 
 
+def is_kept() -> ColumnElement[bool]:
+    """Return which events still have what they said."""
+    return StripeEvent.payload.is_not(None)
+
+
 def matching(wanted: EventFilter) -> ColumnElement[bool]:
     """Return which events a filter means."""
     return and_(
@@ -107,7 +121,8 @@ def find(session: Session, event_id: int, organization_id: int | None) -> EventV
 
 def body(session: Session, event_id: int) -> EventBody:
     """Return what an event says; ask `find` first whether it may be seen."""
-    statement = select(StripeEvent.payload, StripeEvent.line_items).where(StripeEvent.id == event_id)
+    said = (StripeEvent.payload, StripeEvent.payload_hash, StripeEvent.line_items)
+    statement = select(*said).where(StripeEvent.id == event_id)
     return EventBody(*session.execute(statement).tuples().one())
 
 

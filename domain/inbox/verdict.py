@@ -54,6 +54,10 @@ class Refused(Verdict):
     status = "FAILED"
 
 
+class Forgotten(Done):
+    """Done; and of what it said only the hash is kept, since it is about somebody who was erased."""
+
+
 class Ignored(Verdict):
     """It says nothing to us."""
 

@@ -21,7 +21,7 @@ from domain.legacy.bookings import Child, Parent
 from domain.legacy.kinds import BOOKING, CREDIT
 from domain.legacy.packages import draft_of
 from domain.legacy.tally import Books
-from domain.mail.booking_words import CONFIRMED
+from domain.mail.booking_kinds import CONFIRMED
 from domain.studio.attendance import COMPLETED
 
 # Of one batch of the engine.

@@ -12,6 +12,7 @@ from db.bulk import insert
 from db.models import LegacyRecord
 from db.transaction import fetch
 from domain.legacy.fault import Fault, ImportRefused
+from domain.legacy.kinds import unnamed
 from domain.legacy.reading import Record
 from domain.legacy.shape import ROWS
 
@@ -56,12 +57,11 @@ class Books:
 
     def find(self, kind: str, legacy_id: str) -> int | None:
         """Return the row that an old record became, now or before."""
-        key = (kind, legacy_id)
-        return self.new.get(key, self.known.get(key))
+        return self.new.get((kind, legacy_id), self._before(kind, legacy_id))
 
     def was_known(self, record: Record[Any], *kinds: str, name: str | None = None) -> bool:
         """Say whether a record was taken over before, as one of some kinds, and count it if it was."""
-        found = any((kind, name or record.said.legacy_id) in self.known for kind in kinds)
+        found = any(self._before(kind, name or record.said.legacy_id) is not None for kind in kinds)
         if found:
             self._tally(record).known += 1
         return found
@@ -96,6 +96,10 @@ class Books:
         """
         if self.faults:
             raise ImportRefused(self.faults)
+
+    def _before(self, kind: str, legacy_id: str) -> int | None:
+        """Return the row that an old record became before; of a student who was erased, too."""
+        return self.known.get((kind, legacy_id), self.known.get((kind, unnamed(legacy_id))))
 
     def _tally(self, record: Record[Any]) -> Tally:
         return self.tallies[record.file.partition(".")[0]]

@@ -5,47 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from db.models import OPEN_STEPS, BookingStatus, PaymentType, StepStatus
-from domain.mail.readable_time import brief, calendar_day, day, last_day, span, start
-
-CONFIRMED = "booking.confirmed"
-CHANGED = "booking.changed"
-CANCELLED = "booking.cancelled"
-FORFEITED = "booking.forfeited"
-PROMOTED = "waitlist.promoted"
-CALLED_OFF = "session.cancelled"
-MOVED = "session.moved"
-# Kinds of who has a place now.
-COMING = frozenset({CONFIRMED, CHANGED, PROMOTED, MOVED})
+from db.models import BookingStatus, PaymentType
+from domain.mail import payment_words as payment
+from domain.mail.booking_kinds import (
+    CALLED_OFF,
+    CANCELLED,
+    CHANGED,
+    COMING,
+    CONFIRMED,
+    FORFEITED,
+    MOVED,
+    PROMOTED,
+    REMINDER,
+)
+from domain.mail.voice import Voice, msgid
 
 HEADINGS = {
-    CONFIRMED: "You are booked",
-    CHANGED: "Your booking has changed",
-    CANCELLED: "Your booking is cancelled",
-    FORFEITED: "You gave up your place",
-    PROMOTED: "A place came free, and you are booked",
-    CALLED_OFF: "Your session does not take place",
-    MOVED: "Your session has another time",
+    CONFIRMED: msgid("You are booked"),
+    CHANGED: msgid("Your booking has changed"),
+    CANCELLED: msgid("Your booking is cancelled"),
+    FORFEITED: msgid("You gave up your place"),
+    PROMOTED: msgid("A place came free, and you are booked"),
+    CALLED_OFF: msgid("Your session does not take place"),
+    MOVED: msgid("Your session has another time"),
+    REMINDER: msgid("Your session is coming up"),
 }
 SUBJECTS = {
-    CONFIRMED: "you are booked for {what}",
-    CHANGED: "your booking is now {what}",
-    CANCELLED: "cancelled, {what}",
-    FORFEITED: "given up, {what}",
-    PROMOTED: "a place came free, you are booked for {what}",
-    CALLED_OFF: "called off, {what}",
-    MOVED: "your session is now {what}",
+    CONFIRMED: msgid("you are booked for {what}"),
+    CHANGED: msgid("your booking is now {what}"),
+    CANCELLED: msgid("cancelled, {what}"),
+    FORFEITED: msgid("given up, {what}"),
+    PROMOTED: msgid("a place came free, you are booked for {what}"),
+    CALLED_OFF: msgid("called off, {what}"),
+    MOVED: msgid("your session is now {what}"),
+    REMINDER: msgid("coming up, {what}"),
 }
 
 Row = Mapping[str, Any]
 
 
-def subject(row: Row) -> str:
+def about(row: Row, voice: Voice) -> str:
     """Return what a mail is about, in one line."""
     if row["start_at"] is None:
-        return f"{row['organization']}: your session is cancelled"
-    what = f"{session(row)}, {brief(row['start_at'], row['timezone'])}"
-    return f"{row['organization']}: {SUBJECTS[_kind(row)].format(what=what)}"
+        return voice.say("your session is cancelled")
+    what = voice.say("{session}, {time}", session=session(row), time=voice.brief(row["start_at"]))
+    return voice.say(SUBJECTS[_kind(row)], what=what)
 
 
 def session(row: Row) -> str | None:
@@ -53,53 +57,61 @@ def session(row: Row) -> str | None:
     return f"{row['step']}, {row['class']}" if row["step"] else row["class"]
 
 
-def heading(row: Row) -> str:
+def heading(row: Row, voice: Voice) -> str:
     """Return what happened."""
-    return HEADINGS[_kind(row)]
+    return voice.say(HEADINGS[_kind(row)])
 
 
-def whose_guest(row: Row) -> str:
+def whose_guest(row: Row, voice: Voice) -> str:
     """Return who brings a guest along."""
-    host = row["student"] or "A friend"
+    host = row["student"]
     if _kind(row) in {CANCELLED, CALLED_OFF}:
-        return f"{host} had brought you along as a guest."
-    return f"{host} brings you along as a guest."
+        if host:
+            return voice.say("{host} had brought you along as a guest.", host=host)
+        return voice.say("A friend had brought you along as a guest.")
+    if host:
+        return voice.say("{host} brings you along as a guest.", host=host)
+    return voice.say("A friend brings you along as a guest.")
 
 
-def details(row: Row) -> tuple[str, ...]:
-    """Return when the session is, with whom, and where one sits."""
-    if row["start_at"] is None:
-        return ()
-    when = span(row["start_at"], row["end_at"], row["timezone"])
-    teacher = f"with {row['teacher']}" if row["teacher"] else None
-    seat = f"Seat {row['seat']}" if row["seat"] else None
-    return tuple(said for said in (when, teacher, seat) if said)
+def when(row: Row, voice: Voice) -> str | None:
+    """Return from when to when the session is; None of a draft, which has no time."""
+    return voice.span(row["start_at"], row["end_at"]) if row["start_at"] else None
 
 
-def notes(row: Row) -> tuple[str, ...]:
+def place(row: Row, voice: Voice) -> tuple[str, ...]:
+    """Return with whom the session is, and where one sits."""
+    teacher = voice.say("with {teacher}", teacher=row["teacher"]) if row["teacher"] else None
+    seat = voice.say("Seat {seat}", seat=row["seat"]) if row["seat"] else None
+    return tuple(said for said in (teacher, seat) if said)
+
+
+def notes(row: Row, voice: Voice) -> tuple[str, ...]:
     """Return what a student is told besides: what it was before, what paid, what comes back or stays spent."""
-    return tuple(_notes(row))
+    return tuple(_notes(row, voice))
 
 
-def earlier(row: Row) -> tuple[str, ...]:
-    """Return what a booking was before it was changed; of a guest's, what their host's was, which has another seat."""
+def earlier(row: Row, voice: Voice) -> Iterator[str]:
+    """Say what a booking was before it was changed; of a guest's, what their host's was, which has another seat."""
     if row["kind"] != CHANGED or row["before_start_at"] is None:
-        return ()
-    seat = f"seat {row['before_seat']}" if row["before_seat"] and not row["guest_of"] else None
-    session = None
+        return
+    before = []
     if row["before_session_id"] != row["session_id"]:
-        session = f"{row['before_class']}, {start(row['before_start_at'], row['timezone'])}"
-    before = ", ".join(said for said in (session, seat) if said)
-    return (f"This is instead of {before}.",) if before else ()
+        time = voice.start(row["before_start_at"])
+        before.append(voice.say("{session}, {time}", session=row["before_class"], time=time))
+    if row["before_seat"] and not row["guest_of"]:
+        before.append(voice.say("seat {seat}", seat=row["before_seat"]))
+    if before:
+        yield voice.say("This is instead of {before}.", before=", ".join(before))
 
 
-def studio(row: Row) -> tuple[str, ...]:
-    """Return what the studio did to the session, for whoever is in it."""
+def studio(row: Row, voice: Voice) -> Iterator[str]:
+    """Say what the studio did to the session, to whoever is in it."""
     if row["kind"] == CALLED_OFF and row["cancel_reason"]:
-        return (f"The studio called it off: {row['cancel_reason']}",)
+        yield voice.say("The studio called it off: {reason}", reason=row["cancel_reason"])
     if row["kind"] == MOVED and row["moved_from"] not in {None, row["start_at"]}:
-        return (f"The studio moved it; it was to begin on {start(row['moved_from'], row['timezone'])}.",)
-    return ()
+        time = voice.start(row["moved_from"])
+        yield voice.say("The studio moved it; it was to begin on {time}.", time=time)
 
 
 def _kind(row: Row) -> str:
@@ -108,103 +120,44 @@ def _kind(row: Row) -> str:
     return CANCELLED if row["guest_of"] and kind == FORFEITED else kind
 
 
-def _notes(row: Row) -> Iterator[str]:
-    yield from earlier(row)
-    yield from studio(row)
+def _notes(row: Row, voice: Voice) -> Iterator[str]:
+    yield from earlier(row, voice)
+    yield from studio(row, voice)
     if row["kind"] in COMING:
-        yield from _paid(row)
-        yield from _before(row)
-        yield from _undo(row)
+        yield from payment.paid(row, voice)
+        yield from payment.before(row, voice)
+        yield from _undo(row, voice)
     elif row["kind"] == FORFEITED:
         if row["payment_type"] != PaymentType.COURSE:
-            yield "It was too late to give back what paid for it."
-        yield from _stays_spent(row)
+            yield voice.say("It was too late to give back what paid for it.")
+        yield from payment.stays_spent(row, voice)
     elif row["status"] == BookingStatus.DRAFT:
-        yield f"You can schedule it again: {row['package']} has {row['credits_left']} credit(s) left."
+        said = {"package": row["package"], "left": row["credits_left"]}
+        yield voice.say("You can schedule it again: {package} has {left} credit(s) left.", **said)
     else:
-        yield from _came_back(row)
-    yield from _longer(row)
-    yield from _guest(row)
+        yield from payment.came_back(row, voice)
+    yield from payment.longer(row, voice)
+    yield from _guest(row, voice)
 
 
-def _paid(row: Row) -> Iterator[str]:
-    if row["payment_type"] == PaymentType.CREDIT:
-        yield f"Paid with {_credits(row)} of {row['package']}, which has {row['credits_left']} left."
-    elif row["payment_type"] == PaymentType.ALL_ACCESS:
-        yield f"Paid with {row['package']}: this is your All-Access of {_day(row)}."
-    elif row["payment_type"] == PaymentType.COURSE:
-        yield f"It is step {row['step']}, {row['step_title']}, of your course {row['package']}."
-    elif row["payment_type"] == PaymentType.FREE:
-        yield "It is free of charge."
-
-
-def _undo(row: Row) -> Iterator[str]:
+def _undo(row: Row, voice: Voice) -> Iterator[str]:
     """Say until when a place that the waitlist gave, or that the studio moved, may be given back."""
     if row["kind"] == MOVED:
-        yield "If you cannot come, cancel it before it begins: then it costs you nothing."
+        yield voice.say("If you cannot come, cancel it before it begins: then it costs you nothing.")
     if row["kind"] == PROMOTED and row["undo_until"]:
-        until = start(row["undo_until"], row["timezone"])
-        yield f"If you cannot come, give it back by {until}: then it costs you nothing."
+        until = voice.start(row["undo_until"])
+        yield voice.say("If you cannot come, give it back by {until}: then it costs you nothing.", until=until)
 
 
-def _longer(row: Row) -> Iterator[str]:
-    """Say until when what paid lasts, where the studio made that longer."""
-    if row["kind"] not in {CALLED_OFF, MOVED} or row["extended_until"] is None:
-        return
-    until = last_day(row["extended_until"], row["timezone"])
-    if row["payment_type"] == PaymentType.ALL_ACCESS:
-        yield f"It gains a day, and is valid through {until} now."
-    else:
-        yield f"{row['package']} is valid through {until} now."
-
-
-def _before(row: Row) -> Iterator[str]:
-    """Say what became of what had paid for a booking before it was changed."""
-    if row["before_payment"] in {PaymentType.FREE, PaymentType.COURSE}:
-        return
-    if row["before_status"] == BookingStatus.FORFEITED:
-        yield "It was too late to give back what had paid for the earlier one."
-    elif row["before_status"] == BookingStatus.CANCELLED:
-        yield "What had paid for the earlier one came back."
-
-
-def _came_back(row: Row) -> Iterator[str]:
-    if row["is_revoked"]:
-        return
-    if row["payment_type"] == PaymentType.CREDIT and row["credits_used"]:
-        yield f"{_credits(row)} came back to {row['package']}, which has {row['credits_left']} left."
-    elif row["payment_type"] == PaymentType.ALL_ACCESS:
-        yield f"Your All-Access of {_day(row)} came back."
-    elif row["payment_type"] == PaymentType.COURSE and row["step_status"] in OPEN_STEPS:
-        yield f"Step {row['step']} of {row['package']} is open again: book it whenever you like."
-
-
-def _stays_spent(row: Row) -> Iterator[str]:
-    if row["payment_type"] == PaymentType.CREDIT:
-        yield f"Spent: {_credits(row)} of {row['package']}, which has {row['credits_left']} left."
-    elif row["payment_type"] == PaymentType.ALL_ACCESS:
-        yield f"Spent: your All-Access of {_day(row)}."
-    elif row["payment_type"] == PaymentType.COURSE and row["step_status"] == StepStatus.MISSED:
-        yield f"Step {row['step']} of {row['package']} counts as missed: ask the studio if you want to catch up."
-
-
-def _guest(row: Row) -> Iterator[str]:
+def _guest(row: Row, voice: Voice) -> Iterator[str]:
     """Say what became of whom the student brings along."""
-    status, is_coming = row["guest_status"], row["kind"] in COMING
-    if is_coming and status == BookingStatus.CONFIRMED:
-        seat = f" on seat {row['guest_seat']}" if row["guest_seat"] else ""
-        yield f"{row['guest']} comes along{seat}, paid by your friend pass."
-    elif not is_coming and status == BookingStatus.CANCELLED:
-        yield f"{row['guest']} does not come along either; your friend pass came back."
-    elif not is_coming and status == BookingStatus.FORFEITED:
-        yield f"{row['guest']} does not come along either; your friend pass stays used."
-
-
-def _credits(row: Row) -> str:
-    number, kind = row["credits_used"], row["credit_service"].lower()
-    return f"{number} {kind} credit{'' if number == 1 else 's'}"
-
-
-def _day(row: Row) -> str:
-    """Return the day of a pass that a booking uses: of a session that was moved it may be another than its own."""
-    return calendar_day(row["used_day"]) if row["used_day"] else day(row["start_at"], row["timezone"])
+    status, guest, seat = row["guest_status"], row["guest"], row["guest_seat"]
+    if row["kind"] in COMING:
+        if status == BookingStatus.CONFIRMED and seat:
+            yield voice.say("{guest} comes along on seat {seat}, paid by your friend pass.", guest=guest, seat=seat)
+        elif status == BookingStatus.CONFIRMED:
+            yield voice.say("{guest} comes along, paid by your friend pass.", guest=guest)
+    elif status == BookingStatus.CANCELLED:
+        yield voice.say("{guest} does not come along either; your friend pass came back.", guest=guest)
+    elif status == BookingStatus.FORFEITED:
+        yield voice.say("{guest} does not come along either; your friend pass stays used.", guest=guest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,43 +10,15 @@ from sqlalchemy.orm import Session
 
 from db.models import ENROLLED, EnrollmentStatus, OrderStatus
 from db.transaction import fetch
-from domain.mail.letter import Letter, sender
-from domain.mail.readable_time import last_day, start
-from domain.money import written
+from domain.mail.course_words import STEPS, enrolled
+from domain.mail.letter import Card, Letter, envelope
+from domain.mail.voice import Voice, voice_of
 
-
-@dataclass(frozen=True, slots=True)
-class ReceiptPackage:
-    """One package of the purchase; days are the organization's own."""
-
-    name: str
-    bundle_description: str
-    last_day: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptCourse:
-    """A course of the purchase: what it is, and what is booked and what is not by now, a sentence each."""
-
-    name: str
-    notes: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt(Letter):
-    """A purchase receipt; `coupons` are the codes that made it what it is."""
-
-    order_id: int
-    paid: str
-    coupons: Sequence[str]
-    packages: Sequence[ReceiptPackage]
-    courses: Sequence[ReceiptCourse]
-    drafts: int
-
+Row = Mapping[str, Any]
 
 ORDER = """
-SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g.slug, g.timezone, s.name, s.email,
-       o.paid, o.currency, o.status,
+SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g.slug, g.timezone, g.language,
+       s.name, s.email, o.paid, o.currency, o.status,
        (SELECT count(*) FROM bookings b WHERE b.order_id = o.id AND b.status = 'DRAFT') AS drafts
   FROM notifications n
   JOIN organizations g ON g.id = n.organization_id
@@ -56,66 +27,67 @@ SELECT n.message_id::text, n.order_id, g.name AS organization, g.email_sender, g
  WHERE n.id = %(id)s
 """
 PACKAGES = """
-SELECT k.name, k.bundle_description, k.expires_at, c.code AS coupon
+SELECT k.id, k.name, k.bundle_description, k.expires_at, c.code AS coupon
   FROM student_packages k LEFT JOIN coupons c ON c.id = k.coupon_id
  WHERE k.order_id = %(order)s ORDER BY k.line, k.unit
 """
-
-COURSES = """
-SELECT k.name, e.status, c.name AS cohort,
-       (SELECT jsonb_agg(jsonb_build_array(s.label, b.start_at) ORDER BY s.position)
-          FROM student_course_step_progress g JOIN course_steps s ON s.id = g.course_step_id
-          LEFT JOIN bookings b ON b.id = g.booking_id AND g.status = 'BOOKED'
-         WHERE g.enrollment_id = e.id AND g.status IN ('UNBOOKED', 'CANCELLED', 'BOOKED')) AS steps
+COURSES = f"""
+SELECT k.id, e.status, c.name AS cohort, {STEPS} AS steps
   FROM student_packages k JOIN student_course_enrollments e ON e.student_package_id = k.id
   LEFT JOIN course_cohorts c ON c.id = e.cohort_id
- WHERE k.order_id = %(order)s ORDER BY k.line, k.unit
-"""
-IN_REVIEW = "The studio looks at your enrollment first, and tells you when it is settled."
+ WHERE k.order_id = %(order)s
+"""  # noqa: S608 - our own words
 
 
-def read_receipt(session: Session, notification_id: int) -> Receipt | None:
+def read_receipt(session: Session, notification_id: int, *, at: datetime) -> Letter | None:  # noqa: ARG001 - as all read
     """Read what a receipt must say at the moment it leaves; None if all of it was refunded meanwhile."""
     (order,) = fetch(session, ORDER, id=notification_id)
     if order["status"] == OrderStatus.REFUNDED:
         return None
-    packages = fetch(session, PACKAGES, order=order["order_id"])
-    return Receipt(
-        message_id=order["message_id"],
-        organization=order["organization"],
-        sender=sender(order["email_sender"], order["slug"]),
-        name=order["name"],
-        email=order["email"],
-        subject=f"{order['organization']}: {', '.join(package['name'] for package in packages)}",
-        order_id=order["order_id"],
-        paid=written(order["paid"], order["currency"]),
-        coupons=list(dict.fromkeys(row["coupon"] for row in packages if row["coupon"])),
-        packages=[
-            ReceiptPackage(row["name"], row["bundle_description"], _last_day(row["expires_at"], order["timezone"]))
-            for row in packages
-        ],
-        courses=[
-            ReceiptCourse(row["name"], [*_notes(row, order["timezone"])])
-            for row in fetch(session, COURSES, order=order["order_id"])
-        ],
-        drafts=order["drafts"],
+    packages, courses = (fetch(session, statement, order=order["order_id"]) for statement in (PACKAGES, COURSES))
+    return receipt(order, packages, courses)
+
+
+def receipt(order: Row, packages: Sequence[Row], courses: Sequence[Row]) -> Letter:
+    """Return the receipt of rows of `ORDER`, `PACKAGES` and `COURSES`."""
+    voice = voice_of(order)
+    said = {row["id"]: tuple(_enrollment(row, voice)) for row in courses}
+    return Letter(
+        **envelope(order, voice, ", ".join(row["name"] for row in packages)),
+        heading=voice.say("Thank you for your purchase"),
+        cards=tuple(_package(row, said.get(row["id"], ()), voice) for row in packages),
+        notes=tuple(_later(order["drafts"], voice)),
+        facts=tuple(_facts(order, packages, voice)),
     )
 
 
-def _notes(course: Mapping[str, Any], timezone: str) -> Iterator[str]:
+def _package(row: Row, enrollment: tuple[str, ...], voice: Voice) -> Card:
+    if row["expires_at"]:
+        lasts = voice.say("Valid through {day}", day=voice.last_day(row["expires_at"]))
+    else:
+        lasts = voice.say("Its days begin with the first session that you book")
+    return Card(row["name"], (row["bundle_description"], *enrollment), lasts)
+
+
+def _enrollment(row: Row, voice: Voice) -> Iterator[str]:
     """Say where an enrollment stands when the receipt leaves."""
-    if course["status"] not in ENROLLED:
-        if course["status"] == EnrollmentStatus.NEEDS_REVIEW:
-            yield IN_REVIEW
-        return
-    yield f"You are enrolled{', in ' + course['cohort'] if course['cohort'] else ''}."
-    steps = [(label, datetime.fromisoformat(at) if at else None) for label, at in course["steps"] or ()]
-    for label, start_at in steps:
-        if start_at:
-            yield f"{label} is booked: {start(start_at, timezone)}."
-    if still := [label for label, start_at in steps if start_at is None]:
-        yield f"Still to be booked: {', '.join(still)}."
+    if row["status"] in ENROLLED:
+        yield from enrolled(row, voice)
+    elif row["status"] == EnrollmentStatus.NEEDS_REVIEW:
+        yield voice.say("The studio looks at your enrollment first, and tells you when it is settled.")
 
 
-def _last_day(expires_at: datetime | None, timezone: str) -> str | None:
-    return last_day(expires_at, timezone) if expires_at else None
+def _later(drafts: int, voice: Voice) -> Iterator[str]:
+    if drafts:
+        yield voice.plural(
+            "{number} session can be scheduled whenever you like.",
+            "{number} sessions can be scheduled whenever you like.",
+            drafts,
+        )
+
+
+def _facts(order: Row, packages: Sequence[Row], voice: Voice) -> Iterator[str]:
+    yield voice.say("Paid: {amount}", amount=voice.money(order["paid"], order["currency"]))
+    if coupons := dict.fromkeys(row["coupon"] for row in packages if row["coupon"]):
+        yield voice.say("Coupon: {codes}", codes=", ".join(coupons))
+    yield voice.say("Order: {number}", number=order["order_id"])

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from db.models import SessionStatus, WaitlistStatus
 from db.transaction import fetch
-from domain.mail.letter import Letter, sender
-from domain.mail.readable_time import brief, span
+from domain.mail.letter import Card, Letter, envelope
+from domain.mail.voice import Voice, msgid, voice_of
 
 SKIPPED, CLOSED = "waitlist.skipped", "waitlist.closed"
 
 # Why a student could not be booked, and what they can do, by the code that a booking would have ended in.
 WHY = {
-    "time_conflict": "you have another session at that time",
-    "insufficient_credits": "nothing that you hold pays for it: buy a package, and book it if a place is free",
-    "confirmation_required": "it would take credits of a higher tier, and only you can say that it may",
-    "all_access_used_today": "your All-Access is used for that day",
-    "package_expired": "your package ends before it",
-    "package_not_started": "your package begins after it",
-    "package_suspended": "the payment of your package is disputed",
-    "package_revoked": "the payment of your package went back",
+    "time_conflict": msgid("you have another session at that time"),
+    "insufficient_credits": msgid("nothing that you hold pays for it: buy a package, and book it if a place is free"),
+    "confirmation_required": msgid("it would take credits of a higher tier, and only you can say that it may"),
+    "all_access_used_today": msgid("your All-Access is used for that day"),
+    "package_expired": msgid("your package ends before it"),
+    "package_not_started": msgid("your package begins after it"),
+    "package_suspended": msgid("the payment of your package is disputed"),
+    "package_revoked": msgid("the payment of your package went back"),
 }
-OTHERWISE = "it could not be booked with what you hold"
+OTHERWISE = msgid("it could not be booked with what you hold")
 
 ABOUT = """
-SELECT n.message_id::text, o.name AS organization, o.email_sender, o.slug, o.timezone, s.name, s.email,
+SELECT n.message_id::text, o.name AS organization, o.email_sender, o.slug, o.timezone, o.language, s.name, s.email,
        w.id, w.status, w.reason, c.start_at, c.end_at, c.status AS session_status, c.cancel_reason,
        g.name AS class, t.name AS teacher
   FROM notifications n
@@ -42,67 +42,68 @@ SELECT n.message_id::text, o.name AS organization, o.email_sender, o.slug, o.tim
  WHERE n.id = %(id)s
 """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitlistMail(Letter):
-    """A mail to somebody who waits, or did."""
-
-    entry_id: int
-    heading: str
-    session: str
-    details: tuple[str, ...]
-    news: str
-    outlook: str
+Row = Mapping[str, Any]
 
 
-def read_skipped_mail(session: Session, notification_id: int) -> WaitlistMail | None:
+def read_skipped_mail(session: Session, notification_id: int, *, at: datetime) -> Letter | None:  # noqa: ARG001 - as all read
     """Read what a mail about a turn must say; None if its student does not wait any more, or for nothing."""
     (row,) = fetch(session, ABOUT, id=notification_id)
     if row["status"] != WaitlistStatus.SKIPPED or row["session_status"] != SessionStatus.SCHEDULED:
         return None
-    return _mail(
-        row,
-        heading="A place came free",
-        subject=f"a place came free in {_what(row)}, but we could not book you",
-        news=f"We could not book you: {WHY.get(row['reason'], OTHERWISE)}.",
-        outlook="You keep your place in line: the next free place is offered to you again.",
-    )
+    return skipped_mail(row)
 
 
-def read_closed_mail(session: Session, notification_id: int) -> WaitlistMail:
+def read_closed_mail(session: Session, notification_id: int, *, at: datetime) -> Letter:  # noqa: ARG001 - as all read
     """Read what a mail about a session that was called off must say to those who waited for it."""
     (row,) = fetch(session, ABOUT, id=notification_id)
-    why = f" They say: {row['cancel_reason']}" if row["cancel_reason"] else ""
-    return _mail(
-        row,
-        heading="The session is called off",
-        subject=f"called off, {_what(row)}",
-        news=f"{row['organization']} has called off a session for which you waited.{why}",
-        outlook="You were not booked, and nothing was spent.",
+    return closed_mail(row)
+
+
+def skipped_mail(row: Row) -> Letter:
+    """Return the mail about a turn that brought no place, of a row of `ABOUT`."""
+    voice = voice_of(row)
+    what = _what(row, voice)
+    return Letter(
+        **envelope(row, voice, voice.say("a place came free in {what}, but we could not book you", what=what)),
+        heading=voice.say("A place came free"),
+        cards=(_card(row, voice),),
+        notes=(
+            voice.say("We could not book you: {why}.", why=voice.say(WHY.get(row["reason"], OTHERWISE))),
+            voice.say("You keep your place in line: the next free place is offered to you again."),
+        ),
+        facts=(_reference(row, voice),),
     )
 
 
-def _mail(row: Mapping[str, Any], *, subject: str, heading: str, news: str, outlook: str) -> WaitlistMail:
-    return WaitlistMail(
-        message_id=row["message_id"],
-        organization=row["organization"],
-        sender=sender(row["email_sender"], row["slug"]),
-        name=row["name"],
-        email=row["email"],
-        subject=f"{row['organization']}: {subject}",
-        entry_id=row["id"],
-        session=row["class"],
-        details=_details(row),
-        heading=heading,
-        news=news,
-        outlook=outlook,
+def closed_mail(row: Row) -> Letter:
+    """Return the mail about a line that is no more, of a row of `ABOUT`."""
+    voice = voice_of(row)
+    return Letter(
+        **envelope(row, voice, voice.say("called off, {what}", what=_what(row, voice))),
+        heading=voice.say("The session is called off"),
+        cards=(_card(row, voice),),
+        notes=(_called_off(row, voice), voice.say("You were not booked, and nothing was spent.")),
+        facts=(_reference(row, voice),),
     )
 
 
-def _what(row: Mapping[str, Any]) -> str:
-    return f"{row['class']}, {brief(row['start_at'], row['timezone'])}"
+def _called_off(row: Row, voice: Voice) -> str:
+    organization, reason = row["organization"], row["cancel_reason"]
+    if not reason:
+        return voice.say("{organization} has called off a session for which you waited.", organization=organization)
+    sentence = msgid("{organization} has called off a session for which you waited. They say: {reason}")
+    return voice.say(sentence, organization=organization, reason=reason)
 
 
-def _details(row: Mapping[str, Any]) -> tuple[str, ...]:
-    when = span(row["start_at"], row["end_at"], row["timezone"])
-    return (when, f"with {row['teacher']}") if row["teacher"] else (when,)
+def _what(row: Row, voice: Voice) -> str:
+    return voice.say("{session}, {time}", session=row["class"], time=voice.brief(row["start_at"]))
+
+
+def _card(row: Row, voice: Voice) -> Card:
+    when = voice.span(row["start_at"], row["end_at"])
+    teacher = (voice.say("with {teacher}", teacher=row["teacher"]),) if row["teacher"] else ()
+    return Card(row["class"], teacher, when=when, is_off=row["session_status"] == SessionStatus.CANCELLED)
+
+
+def _reference(row: Row, voice: Voice) -> str:
+    return voice.say("Waitlist: {number}", number=row["id"])

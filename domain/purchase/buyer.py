@@ -76,13 +76,15 @@ def _students(session: Session, named: Sequence[Purchase], *, at: datetime) -> B
     created = insert(session, Student, rows, conflict=conflict, returning="id, organization_id, external_id")
     found = {(row["organization_id"], row["external_id"]): row["id"] for row in created}
     missing = first.keys() - found.keys()
+    # Held while they have the name: who is erased at this moment has none.
     known = _select(
         session,
         "SELECT id, organization_id, external_id AS name FROM students"
-        " WHERE organization_id = ANY(%(organizations)s) AND external_id = ANY(%(names)s)",
+        " WHERE organization_id = ANY(%(organizations)s) AND external_id = ANY(%(names)s) ORDER BY id FOR KEY SHARE",
         missing,
     )
-    return found | _settled(session, known)
+    gone = [first[key] for key in missing if key not in known]
+    return found | _settled(session, known) | (_students(session, gone, at=at) if gone else {})
 
 
 def _settled(session: Session, buyers: Buyers) -> Buyers:
@@ -151,7 +153,7 @@ def _emails(session: Session, strangers: Sequence[Purchase], *, at: datetime) ->
     statement = (
         "SELECT s.id, s.organization_id, wanted.email AS name FROM unnest(%(names)s::text[]) AS wanted (email)"
         " JOIN students s ON lower(s.email) = lower(wanted.email) AND s.external_id IS NULL"
-        " WHERE s.organization_id = ANY(%(organizations)s)"
+        " WHERE s.organization_id = ANY(%(organizations)s) ORDER BY s.id FOR KEY SHARE OF s"
     )
     wanted = {_email(p): p for p in reversed(strangers) if p.email}
     found = _select(session, statement, wanted)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from domain.enrollment.again import Heard, to_settle
 from domain.enrollment.enroll import Again, Bought, enroll, read_plan
 from domain.errors import DomainError, NotReady, UnknownProduct
-from domain.inbox.verdict import Done, Later, Parked, Verdict
+from domain.inbox.verdict import Done, Forgotten, Later, Parked, Verdict
 from domain.inbox.waiting import wake
 from domain.mail.unsent import retry_unsent
 from domain.purchase.buyer import complete_addresses, find_buyers
@@ -28,6 +28,7 @@ from domain.purchase.products import Catalog, hold_still, read_catalog
 from domain.purchase.recognition import SaleLine, recognise
 from domain.purchase.standing import Key, Standing, record
 from domain.purchase.transfer import moves_of, transfer
+from domain.purchase.withheld import release
 from domain.student import settled
 
 
@@ -105,6 +106,7 @@ def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, 
     decision = decide(sales, holders, at=at)
     placed = write(session, decision, at=at)
     enroll(session, plan, _bought(placed, sales), again, at=at)
+    release(session, [sale.standing.order.id for sale in sales if sale.is_back and sale.standing.order])
     retry_unsent(session, list(holders), at=at)
     refresh_flags(session, moved | {sale.student_id for sale in sales if sale.touches_flags}, at=at)
     granted = {grant.payment_id for grant in decision.grants}
@@ -170,8 +172,10 @@ def _key(standing: Standing) -> Key:
 
 def _verdict(told: Told, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
     """Return the first thing that stands in the way of an event, or that it is done."""
-    verdicts = (_of_fact(fact, (told.organization_id, fact.key), standing, judged) for fact in told.facts)
-    return next((verdict for verdict in verdicts if not isinstance(verdict, Done)), Done())
+    keys = [(told.organization_id, fact.key) for fact in told.facts]
+    verdicts = [_of_fact(fact, key, standing, judged) for fact, key in zip(told.facts, keys, strict=True)]
+    erased = any(standing[key].purchase.is_erased for key in keys if key in standing)
+    return next((verdict for verdict in verdicts if not isinstance(verdict, Done)), Forgotten() if erased else Done())
 
 
 def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from db.models import OrderStatus, ProductType, ServiceType, ValidityStart
+from db.models import DisputeStatus, OrderStatus, ProductType, ServiceType, ValidityStart
 from domain.catalog.bundle import describe
 from domain.money import share
 from domain.purchase.holder import Holder
@@ -18,6 +18,9 @@ from domain.purchase.standing import Standing
 from domain.validity import end_of_days
 
 Row = dict[str, Any]
+
+REFUNDED, PAYMENT_FAILED = "refund.done", "payment.failed"
+GIVEN_UP = {OrderStatus.FAILED, OrderStatus.EXPIRED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Sale:
     def purchase(self) -> Purchase:
         """What Stripe says of it."""
         return self.standing.purchase
+
+    @property
+    def is_back(self) -> bool:
+        """Whether its packages stand and their payment is there, by what was said just now."""
+        return self.standing.fulfilled and not self.purchase.is_revoked and self.purchase.dispute != DisputeStatus.OPEN
 
     @property
     def touches_flags(self) -> bool:
@@ -67,6 +75,18 @@ class Grant:
     bonus: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail about money that did not come or went back; the same key is told once."""
+
+    kind: str
+    key: str
+    payment_id: int
+    order_id: int | None
+    student_id: int
+    organization_id: int
+
+
 @dataclass(slots=True)
 class Decision:
     """All that must be written."""
@@ -75,6 +95,7 @@ class Decision:
     begun_orders: list[Row] = field(default_factory=list)
     changed_orders: list[Row] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
 
 
 def decide(sales: Sequence[Sale], holders: Mapping[int, Holder], *, at: datetime) -> Decision:
@@ -92,7 +113,19 @@ def decide(sales: Sequence[Sale], holders: Mapping[int, Holder], *, at: datetime
             decision.changed_orders.append({"id": order.id} | _money(sale.purchase, order.list_price, order.sessions))
         if sale.purchase.paid and not sale.standing.fulfilled:
             decision.grants += _grants(sale, standing, at=at)
+        decision.letters += _letters(sale)
     return decision
+
+
+def _letters(sale: Sale) -> Iterator[Letter]:
+    """Yield what a student is told of an order's money: it did not come after all, or some of it went back."""
+    standing, order = sale.standing, sale.standing.order
+    about = (standing.payment_id, order.id if order else None, sale.student_id, sale.purchase.organization_id)
+    if order and order.status == OrderStatus.PENDING and sale.purchase.order_status in GIVEN_UP:
+        yield Letter(PAYMENT_FAILED, f"order:{order.id}:failed", *about)
+    if sale.purchase.paid:
+        for refund in sale.purchase.refunds_done:
+            yield Letter(REFUNDED, f"refund:{refund}", *about)
 
 
 def _order(sale: Sale) -> Row:

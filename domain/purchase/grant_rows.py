@@ -25,7 +25,7 @@ from db.models import (
     StudentPackageAllowance,
     UseKind,
 )
-from domain.purchase.grant import Decision, Grant
+from domain.purchase.grant import Decision, Grant, Letter
 
 RECEIPT = "purchase.receipt"
 FULFILLED = "package.fulfilled"
@@ -51,9 +51,10 @@ def write(session: Session, decision: Decision, *, at: datetime) -> list[Placed]
     created = insert(session, Order, decision.new_orders, returning="id, payment_id")
     update(session, Order, decision.begun_orders)
     update(session, Order, decision.changed_orders)
+    orders = {row["payment_id"]: row["id"] for row in created}
+    insert(session, Notification, [_letter(each, orders, at) for each in decision.letters], conflict="DO NOTHING")
     if not decision.grants:
         return []
-    orders = {row["payment_id"]: row["id"] for row in created}
     orders |= {grant.payment_id: grant.order_id for grant in decision.grants if grant.order_id is not None}
     placed = _place(session, decision.grants, orders)
     insert(session, PackageUse, [_bonus(each, at) for each in placed if each.grant.bonus])
@@ -142,6 +143,13 @@ def _receipts(placed: Sequence[Placed], at: datetime) -> list[dict[str, Any]]:
         owner | {"kind": RECEIPT, "dedupe_key": f"order:{order}", "order_id": order} | _outgoing(at)
         for order, owner in owners.items()
     ]
+
+
+def _letter(letter: Letter, orders: Mapping[int | None, int], at: datetime) -> dict[str, Any]:
+    """Return the mail about an order's money; one that was made just now is found by its payment."""
+    owner = {"organization_id": letter.organization_id, "student_id": letter.student_id}
+    order = letter.order_id or orders[letter.payment_id]
+    return owner | {"kind": letter.kind, "dedupe_key": letter.key, "order_id": order} | _outgoing(at)
 
 
 def _fulfilled(placed: Placed, at: datetime) -> dict[str, Any]:

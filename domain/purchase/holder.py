@@ -41,27 +41,25 @@ SELECT k.student_id, max(k.all_access_expires_at) AS until {HELD}
  WHERE k.student_id = ANY(%(ids)s) AND {STANDS} AND k.all_access_expires_at > %(at)s GROUP BY 1
 """
 
-REFRESH = f"""
-WITH live AS (
-  SELECT k.student_id, bool_or({BADGE}) AS elite, bool_or({RUNNING}) AS pass_now,
+# Of a student `x.student_id`: what their flags are at an instant.
+FLAGS_OF = f"""
+  SELECT coalesce(bool_or({BADGE}), false) AS elite, coalesce(bool_or({RUNNING}), false) AS pass_now,
          max(k.all_access_expires_at) FILTER (WHERE k.all_access_expires_at > %(at)s) AS pass_until
-  {HELD} WHERE k.student_id = ANY(%(ids)s) AND {LIVE} GROUP BY k.student_id)
+  {HELD} WHERE k.student_id = x.student_id AND {LIVE}"""
+REFRESH = f"""
 UPDATE students s
-   SET is_elite_member = coalesce(live.elite, false), has_all_access = coalesce(live.pass_now, false),
-       all_access_expires_at = live.pass_until
-  FROM unnest(%(ids)s::bigint[]) AS wanted (id) LEFT JOIN live ON live.student_id = wanted.id
- WHERE s.id = wanted.id
+   SET is_elite_member = flags.elite, has_all_access = flags.pass_now, all_access_expires_at = flags.pass_until
+  FROM unnest(%(ids)s::bigint[]) AS x (student_id) CROSS JOIN LATERAL ({FLAGS_OF}) flags
+ WHERE s.id = x.student_id
    AND (s.is_elite_member, s.has_all_access, s.all_access_expires_at) IS DISTINCT FROM
-       (coalesce(live.elite, false), coalesce(live.pass_now, false), live.pass_until)
+       (flags.elite, flags.pass_now, flags.pass_until)
 """  # noqa: S608 - our own text
 
+# Passes that begin; what ends is noted by the clock with the flags that follow (domain.clock.ending).
 STALE = f"""
 SELECT s.id FROM students s
- WHERE s.id > %(after)s
-   AND (s.all_access_expires_at <= %(at)s
-        OR (s.is_elite_member AND NOT EXISTS (SELECT 1 {HELD} WHERE k.student_id = s.id AND {LIVE} AND {BADGE}))
-        OR (s.all_access_expires_at > %(at)s
-            AND s.has_all_access <> EXISTS (SELECT 1 {HELD} WHERE k.student_id = s.id AND {LIVE} AND {RUNNING})))
+ WHERE s.all_access_expires_at IS NOT NULL AND NOT s.has_all_access AND s.id > %(after)s
+   AND EXISTS (SELECT {HELD} WHERE k.student_id = s.id AND {LIVE} AND {RUNNING})
  ORDER BY s.id LIMIT 1000 FOR NO KEY UPDATE OF s SKIP LOCKED
 """  # noqa: S608 - our own text
 
@@ -86,5 +84,5 @@ def refresh_flags(session: Session, ids: Collection[int], *, at: datetime) -> No
 
 
 def stale_holders(session: Session, *, after: int, at: datetime) -> list[int]:
-    """Lock some of the students beyond an id whose flags time has made untrue; return their ids, lowest first."""
+    """Lock some of the students beyond an id whose pass has begun; return their ids, lowest first."""
     return [row["id"] for row in fetch(session, STALE, after=after, at=at)]

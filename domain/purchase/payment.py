@@ -20,9 +20,11 @@ Facts = dict[str, dict[str, Any]]
 # Who tells of a purchase, the one that knows more about it first.
 CHECKOUT = "checkout"
 INTENT = "intent"
+# Time tells as well: what nobody paid for a month was given up (domain.clock.abandoned).
+CLOCK = "clock"
 
 # Where they tell of it, the latest stage first.
-SOURCES = tuple(f"{teller}:{stage}" for teller in (CHECKOUT, INTENT) for stage in reversed(PaymentStatus))
+SOURCES = tuple(f"{teller}:{stage}" for teller in (CHECKOUT, INTENT, CLOCK) for stage in reversed(PaymentStatus))
 
 # Of several statements the later in an object's life wins: a success wins over any failure,
 # a refund that failed undoes the one that seemed to succeed, a dispute ends won or lost.
@@ -30,6 +32,10 @@ PAYMENT_RANK = {status.value: rank for rank, status in enumerate(PaymentStatus)}
 REFUND_RANK = {"requires_action": 0, "pending": 1, "succeeded": 2, "canceled": 3, "failed": 4}
 DISPUTE_RANK = {DisputeStatus.OPEN.value: 0, DisputeStatus.WON.value: 1, DisputeStatus.LOST.value: 2}
 RANK = PAYMENT_RANK | REFUND_RANK | DISPUTE_RANK
+
+# What a statement says of a person; and what stands in the set of a payment whose student was erased.
+PERSONAL = ("customer", "client_reference_id", "student_id", "email", "name")
+ERASED = "erased"
 
 # A pending refund has left the balance already; Stripe counts it in the charge's total too.
 MONEY_BACK = {"requires_action", "pending", "succeeded"}
@@ -98,19 +104,38 @@ Fact = PurchaseFact | RefundFact | DisputeFact
 
 
 def merge(facts: Facts, new: Iterable[Fact]) -> Facts:
-    """Return the set of facts with new ones in it; the same for every order and repetition."""
+    """Return the set of facts with new ones in it; the same for every order and repetition.
+
+    Of a person who was erased nothing comes back: the set is the same as if all had been said before.
+    """
     merged = dict(facts)
     for fact in new:
         said = orjson.loads(orjson.dumps(fact))
+        said = _impersonal(said) if ERASED in facts else said
         known = merged.get(fact.source)
         merged[fact.source] = said if known is None else max(known, said, key=_weight)
     return merged
 
 
-def _weight(fact: dict[str, Any]) -> tuple[int, int, bytes]:
-    """Order what an object said: the later stage, then the fuller statement, then whatever is the same for all."""
-    told = sum(1 for value in fact.values() if value)
-    return RANK[fact["status"]], told, orjson.dumps(fact, option=orjson.OPT_SORT_KEYS)
+def erase(facts: Facts) -> Facts:
+    """Return the set without the person; all that follows from it but whose it is stays as it was."""
+    return {source: _impersonal(said) for source, said in facts.items()} | {ERASED: {}}
+
+
+def _impersonal(fact: dict[str, Any]) -> dict[str, Any]:
+    return fact | dict.fromkeys(fact.keys() & PERSONAL)
+
+
+def _weight(fact: dict[str, Any]) -> tuple[int, int, bytes, int, bytes]:
+    """Order what an object said: the later stage, then the fuller statement, then whatever is the same for all.
+
+    What is said of a person decides last: which statement wins is the same once they are erased.
+    """
+    return RANK[fact["status"]], *_fullness(_impersonal(fact)), *_fullness(fact)
+
+
+def _fullness(fact: dict[str, Any]) -> tuple[int, bytes]:
+    return sum(1 for value in fact.values() if value), orjson.dumps(fact, option=orjson.OPT_SORT_KEYS)
 
 
 @dataclass(frozen=True)
@@ -169,6 +194,11 @@ class Purchase:
         return min(back, self.received)
 
     @property
+    def refunds_done(self) -> list[str]:
+        """The ids of the refunds that succeeded."""
+        return [said["source"].partition(":")[2] for said in self._of("refund:") if said["status"] == "succeeded"]
+
+    @property
     def dispute(self) -> DisputeStatus | None:
         """What disputes did to the money: one lost is lost, else one open is open."""
         found = {said["status"] for said in self._of("dispute:")}
@@ -177,6 +207,11 @@ class Purchase:
 
     def _of(self, prefix: str) -> list[dict[str, Any]]:
         return [said for source, said in self.facts.items() if source.startswith(prefix)]
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the student who made it was erased, and it says nothing of a person any more."""
+        return ERASED in self.facts
 
     @property
     def external_id(self) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as Transaction
 from db.models import BookingStatus, BookingType, PaymentType, SessionStatus, WaitlistStatus
 from db.transaction import fetch
 from domain.booking.desk import Desk
-from domain.booking.expiry import reopen
+from domain.booking.drafts import reopen
 from domain.booking.facts import reserve
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.release import release

@@ -14,7 +14,7 @@ from db.transaction import Rows, fetch
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.rows import write
 from domain.booking.shape import written
-from domain.booking.standing import EXTENDED, MOVED_FROM, Standing
+from domain.booking.standing import EXTENDED, MOVED_AT, MOVED_FROM, Standing
 from domain.booking.state import Session, Student
 from domain.booking.students import complete
 from domain.calendar import teacher
@@ -131,7 +131,7 @@ def _keep(
     for each in gathered.bookings:
         student = gathered.students[each.student_id]
         until = _covered(outgoing, student, each, new) if each.guest_of is None else None
-        note: Row = {MOVED_FROM: written(gathered.session.start_at)} | each.metadata
+        note: Row = {MOVED_FROM: written(gathered.session.start_at)} | each.metadata | {MOVED_AT: written(at)}
         note |= {EXTENDED: written(until)} if until else {}
         changes = {"id": each.id, "start_at": new.start_at, "end_at": new.end_at, "metadata": note}
         outgoing.tell(student, EVENT, asdict(each) | changes, mail=MAIL, at=at)

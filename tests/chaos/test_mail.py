@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email import policy
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from tests.chaos.faulty import freezing, killing
 from tests.stack import free_port, wait_for
 from tests.stripe_objects import checkout
 from tests.studio import Studio
+from tests.worker.mailserver import bare, silent
 from worker.drain import SLICE_SECONDS
 from worker.event_bus import EXCHANGE
-from worker.mail import NOTIFICATIONS
-from worker.outbox import LEASE_SECONDS
-from worker.smtp import SMTP_TIMEOUT_SECONDS
+from worker.outbox import BATCH_SECONDS, LEASE_SECONDS
+from worker.smtp import QUIT_SECONDS, SMTP_TIMEOUT_SECONDS
+from worker.smtp_client import MESSAGE_SECONDS
 
 TAKEN = "250 OK"
 # Longer than any sender waits, which is a second here.
@@ -125,13 +127,39 @@ def test_a_moody_server_gets_the_same_mail_again_and_keeps_no_other_waiting(
     assert all(len(box.copies[f"{each}@example.com"]) >= 2 for each in ("busy", "lost"))
 
 
+def test_events_leave_while_a_mail_server_hangs(studio: Studio, crew: Crew) -> None:
+    with bare(silent) as (port, seen):
+        crew.worker(SMTP_URL=f"smtp://127.0.0.1:{port}")
+        crew.beat()
+        for student in ("ada", "bea", "cai"):
+            studio.receive(checkout(payment=f"pi_{student}", student=student, email=f"{student}@example.com"))
+            hint("stripe")
+            wait_for(partial(told, studio, student), seconds=PATIENCE, what=f"the event of {student}")
+        wait_for(lambda: len(seen) >= 2, seconds=PATIENCE, what="a second try")
+
+    rows = studio.rows("SELECT status, attempts - (lease_until IS NOT NULL)::int AS attempts FROM notifications")
+    assert [(row["status"], row["attempts"]) for row in rows] == [("PENDING", 0)] * 3
+
+
+def told(studio: Studio, student: str) -> bool:
+    """Say whether an event of a student has left."""
+    return bool(
+        studio.rows(
+            "SELECT e.id FROM domain_events e JOIN students s ON s.id = e.student_id"
+            " WHERE s.external_id = %(student)s AND e.status = 'SENT'",
+            student=student,
+        )
+    )
+
+
 def test_a_relay_whose_every_mail_hangs_ends_before_its_time_limit_and_that_before_its_leases(
     settings: Settings,
 ) -> None:
     limit = import_module("tasks.outbox").relay.time_limit
 
-    # The last turn begins as the slice ends: a batch of fresh ones and one that was tried before.
-    longest = SLICE_SECONDS + (NOTIFICATIONS.batch + 1) * SMTP_TIMEOUT_SECONDS
+    # The last turn begins as the slice ends: fresh ones for a batch's time and one more, and one that was tried
+    # before; each finds the connection gone, and makes a new one.
+    longest = SLICE_SECONDS + BATCH_SECONDS + 2 * (SMTP_TIMEOUT_SECONDS + MESSAGE_SECONDS) + QUIT_SECONDS
 
     assert longest < limit < LEASE_SECONDS
 

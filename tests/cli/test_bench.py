@@ -10,16 +10,19 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from cli.bench import plain
+from cli.bench import clock, plain
+from cli.bench.clock import worker_engine
+from cli.bench.clock_rows import PLACES, fill_bookings, fill_passes
 from cli.bench.machine import between, memory, snapshot
 from cli.bench.measure import MOST_OF_OTHERS, Report, Target
 from cli.bench.plot import plot
 from cli.bench.purchases import purchases
-from cli.bench.rig import Watch, store
+from cli.bench.rig import Watch, connect, store
 from tests.stack import PUNCHCARD, wait_for
 from tests.studio import Studio, open_studio
+from worker import clock as now
 from worker.stripe_event import parse, payment_key
 
 TABLES = (
@@ -159,3 +162,54 @@ def test_the_command_measures_or_says_why_not() -> None:
     assert done.returncode in {0, 1}
     # On a busy machine it refuses, and says so.
     assert "accepted/s ÷ limit" in done.stdout or "other processes used" in done.stderr
+
+
+# The clock.
+
+ENDED = """
+SELECT (SELECT jsonb_agg(to_jsonb(k) ORDER BY k.id) FROM student_packages k) AS packages,
+       (SELECT jsonb_agg(to_jsonb(s) ORDER BY s.id) FROM students s) AS students,
+       (SELECT jsonb_agg(to_jsonb(n) - ARRAY['id', 'message_id'] ORDER BY n.dedupe_key) FROM notifications n) AS mails,
+       (SELECT jsonb_agg(to_jsonb(e) - ARRAY['id', 'message_id'] ORDER BY e.subject) FROM domain_events e) AS events
+"""
+
+
+@pytest.mark.usefixtures("studio")
+def test_the_bare_statement_writes_the_rows_that_the_clock_writes(
+    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.clock.ending.MOST", 100)
+    at, ended = now.now(), []
+
+    for ends in ("ours", "bare"):
+        with connect(database_url) as connection:
+            connection.execute("TRUNCATE students, payments RESTART IDENTITY CASCADE")
+            fill_passes(connection, 250, at=at)
+        if ends == "ours":
+            with worker_engine(database_url) as worker:
+                batches = clock.end_ours(worker, 250, at=at)
+        else:
+            seconds = clock.end_bare(database_url, 250, at=at)
+        with engine.connect() as reading:
+            ended.append(reading.execute(text(ENDED)).mappings().one())
+
+    assert ended[0] == ended[1]
+    assert len(ended[0]["mails"]) == len(ended[0]["events"]) == 250
+    assert len(batches) >= 3
+    assert min(*batches, seconds) > 0
+
+
+@pytest.mark.parametrize("count", [400, 4_000])
+@pytest.mark.usefixtures("studio")
+def test_as_many_reminders_are_due_among_few_bookings_as_among_many(database_url: str, count: int) -> None:
+    at = now.now()
+    with connect(database_url) as connection:
+        fill_bookings(connection, count, at=at)
+        made = connection.execute("SELECT count(*) FROM bookings").fetchone()
+
+    with worker_engine(database_url) as worker:
+        looks = [clock.look(database_url, worker, at=at) for _ in range(2)]
+
+    assert made
+    assert count - 2 * PLACES <= made[0] <= count
+    assert min(looks) > 0

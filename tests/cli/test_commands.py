@@ -151,6 +151,26 @@ def test_scheduled_tasks_are_listed_and_run(punchcard: Punchcard, studio: Studio
     assert len(studio.mails()) == 1
 
 
+def test_several_tasks_run_one_after_the_other_and_then_what_they_left_is_sent(
+    punchcard: Punchcard, studio: Studio
+) -> None:
+    studio.deliver(checkout())
+
+    some = punchcard("task", "run", "bookings.remind", "passes.expire")
+    everything = punchcard("task", "run", "--all")
+
+    assert some.out.splitlines() == ["bookings.remind: 0", "passes.expire: 0", "sent: 2"]
+    assert [line.split(":")[0] for line in everything.out.splitlines()] == [*(t.name for t in SCHEDULE), "sent"]
+
+
+@pytest.mark.parametrize("asked", [(), ("bookings.remind", "--all")])
+def test_tasks_are_named_or_all_of_them_are_meant(punchcard: Punchcard, asked: tuple[str, ...]) -> None:
+    said = punchcard("task", "run", *asked)
+
+    assert said.code == 2
+    assert "--all" in said.err
+
+
 def test_a_task_that_does_not_exist_is_wrong_use(punchcard: Punchcard) -> None:
     said = punchcard("task", "run", "bookings.forget")
 

@@ -20,10 +20,12 @@ GROUPS = {
     "stripe": {"send"},
     "events": {"list", "show", "replay"},
     "jobs": {"list", "show", "retry"},
+    "messages": {"list", "retry", "tail"},
     "task": {"list", "run"},
-    "student": {"merge"},
+    "mail": {"list", "preview"},
+    "student": {"merge", "export", "erase"},
     "import": {"legacy"},
-    "bench": {"intake", "fulfil"},
+    "bench": {"intake", "fulfil", "book", "ledger", "clock"},
 }
 ALONE = {"up", "gateway", "worker", "beat", "migrate", "token", "audit", "doctor"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +271,28 @@ def test_an_event_is_shown_to_programs_with_what_was_signed(punchcard: Punchcard
     assert (shown["error_code"], shown["status"]) == ("unknown_product", "FAILED")
     assert "payload" not in unreadable
     assert base64.b64decode(unreadable["payload_base64"]) == b'\xff{"a": NaN}'
+
+
+def test_what_an_event_said_is_deleted_after_a_time(punchcard: Punchcard, studio: Studio) -> None:
+    gone, young = checkout(), checkout(payment="pi_2")
+    studio.deliver(gone, young)
+    studio.rows(
+        "UPDATE stripe_events SET payload = NULL, payload_hash = sha256(payload) WHERE event_id = %(id)s", id=gone["id"]
+    )
+    number = studio.event(gone)["id"]
+
+    shown, told = punchcard("events", "show", number), punchcard("events", "show", number, "--json")
+    replayed = punchcard("events", "replay", number, studio.event(young)["id"])
+    untouched = studio.event(young)["status"]
+    several = punchcard("events", "replay", "--status", "processed")
+    none = punchcard("events", "replay", "--status", "processed")
+
+    digest = sha256(body(gone)).hexdigest()
+    assert digest in shown.out
+    assert json.loads(told.out)["payload_sha256"] == digest
+    assert (replayed.code, replayed.out, untouched) == (1, "", "PROCESSED")
+    assert one_line(replayed.err)
+    assert f"resend {gone['id']} from Stripe" in replayed.err
+    assert (several.code, several.out) == (0, "1 event(s) due\n")
+    assert "1 event(s) were handled long ago" in several.err
+    assert (none.code, none.out) == (1, "")

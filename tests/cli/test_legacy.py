@@ -153,7 +153,7 @@ def test_other_files_of_a_folder_are_left_alone(punchcard: Punchcard, demo: Time
 def test_how_far_it_is_is_told_on_a_terminal(
     punchcard: Punchcard, demo: Timetable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cli.legacy.sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("cli.progress.sys.stderr.isatty", lambda: True, raising=False)
 
     said = punchcard(*WORDS)
 

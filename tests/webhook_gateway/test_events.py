@@ -152,3 +152,19 @@ def test_a_replay_that_is_refused_says_nothing_to_the_queue(browser: Browser, wo
     assert browser.post(f"{EVENTS}/{event.id}/replay").status_code == 403
     assert browser.post(f"{EVENTS}/9223372036854775807/replay", **STAFF).status_code == 404
     assert hints == []
+
+
+def test_what_an_event_said_is_deleted_after_a_time_and_not_replayed(
+    browser: Browser, world: World, hints: list[str]
+) -> None:
+    event = world.event(world.organization("lumen"), payload=None, payload_hash=b"\xab" * 32, error_code=None)
+
+    shown = browser.get(f"{EVENTS}/{event.id}", **STAFF).get_json()
+    listed = browser.get(EVENTS, **STAFF)
+    refused = browser.post(f"{EVENTS}/{event.id}/replay", **STAFF)
+
+    assert (shown["payload"], shown["payloadSha256"]) == (None, "ab" * 32)
+    assert ids(listed) == [event.id]
+    assert (refused.status_code, refused.get_json()["code"]) == (409, "payload_deleted")
+    assert f"resend {event.event_id} from Stripe" in refused.get_json()["detail"]
+    assert hints == []

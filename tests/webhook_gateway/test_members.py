@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.domain.booking.test_book import soon
+from tests.domain.privacy.someone import erased
 from tests.timetable import Timetable
 from tests.webhook_gateway.conftest import Browser
 
@@ -51,3 +52,12 @@ def test_a_member_is_their_own_studios_staffs_to_see(browser: Browser, timetable
     assert browser.get(f"/api/members/ada/{what}").status_code == 403
     assert browser.get(f"/api/members/nobody/{what}", **STAFF).status_code == 404
     assert browser.get(f"/api/members/ada/{what}", org="thrive", **STAFF).status_code == 404
+
+
+@pytest.mark.parametrize("what", ["packages", "bookings", "ledger", "redemptions"])
+def test_a_member_who_was_erased_is_nobodys_to_see(browser: Browser, timetable: Timetable, what: str) -> None:
+    timetable.buy("ada")
+
+    erased(timetable, "ada")
+
+    assert browser.get(f"/api/members/ada/{what}", **STAFF).status_code == 404

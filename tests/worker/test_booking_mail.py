@@ -324,7 +324,10 @@ def test_what_was_void_stays_unsent_whatever_is_bought_later(timetable: Timetabl
 
     assert before
     assert [row for row in statuses(timetable) if row[1] == "VOID"] == before
-    assert [mail["Subject"] for mail in mails] == ["Thrive Languages: Premium 3"]
+    assert [mail["Subject"] for mail in mails] == [
+        "Thrive Languages: 0.01 USD went back to you",
+        "Thrive Languages: Premium 3",
+    ]
 
 
 def test_names_cannot_break_out_of_a_header_a_line_or_the_page(timetable: Timetable) -> None:

@@ -245,6 +245,7 @@ class Postmaster:
     """A mail server that repeats in its answers whom and what it was told."""
 
     answer = "550 5.1.1"
+    lets_in = True
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: Any, _session: Any, _envelope: Any, address: str, _options: Any
@@ -252,25 +253,27 @@ class Postmaster:
         return f"{self.answer} <{address}>: {canaries.NAME} {canaries.PASSWORD} is not known here"
 
     def authenticate(self, *_arguments: Any) -> AuthResult:
-        return AuthResult(success=False, handled=False, message=f"535 5.7.8 {canaries.PASSWORD} is wrong")
+        return AuthResult(success=self.lets_in, handled=False, message=f"535 5.7.8 {canaries.PASSWORD} is wrong")
 
 
 @pytest.mark.parametrize(
-    ("answer", "login", "status"),
-    [("550 5.1.1", "", "PARKED"), ("451 4.7.1", "", "PENDING"), ("550", f"ada:{canaries.PASSWORD}@", "PENDING")],
+    ("answer", "lets_in", "status"),
+    [("550 5.1.1", True, "PARKED"), ("451 4.7.1", True, "PENDING"), ("550", False, "PENDING")],
 )
 def test_a_mail_server_that_repeats_the_address_or_the_password_is_not_quoted(
-    studio: Studio, logs: StringIO, monkeypatch: pytest.MonkeyPatch, answer: str, login: str, status: str
+    studio: Studio, logs: StringIO, monkeypatch: pytest.MonkeyPatch, *, answer: str, lets_in: bool, status: str
 ) -> None:
     master = Postmaster()
-    master.answer = answer
-    options: Any = {"authenticator": master.authenticate, "auth_require_tls": False} if login else {}
+    master.answer, master.lets_in = answer, lets_in
+    options: Any = {"authenticator": master.authenticate, "auth_require_tls": False}
+    event = checkout(email=canaries.EMAIL)
+    event["data"]["object"]["customer_details"]["name"] = canaries.NAME
     server = Controller(master, hostname="127.0.0.1", port=free_port(), **options)
     server.start()
-    monkeypatch.setenv("SMTP_URL", f"smtp://{login}127.0.0.1:{server.port}")
+    monkeypatch.setenv("SMTP_URL", f"smtp://ada:{canaries.PASSWORD}@127.0.0.1:{server.port}")
     runtime.settings.cache_clear()
     try:
-        studio.deliver(checkout(email=canaries.EMAIL))
+        studio.deliver(event)
         studio.relay()
     finally:
         server.stop()

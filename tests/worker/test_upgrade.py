@@ -98,5 +98,6 @@ def test_a_schema_that_was_expanded_under_old_code_changes_nothing_for_it(expand
     rows = expanded.rows("SELECT status, count(*) AS n FROM stripe_events GROUP BY 1")
     assert [tuple(row.values()) for row in rows] == [("PROCESSED", 40)]
     assert len(expanded.packages()) == 20
-    assert len(expanded.mails()) == 20
+    # A receipt of each, and a mail of its refund.
+    assert len(expanded.mails()) == 40
     assert expanded.audit() == []

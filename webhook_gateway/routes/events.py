@@ -39,7 +39,7 @@ def list_events(query: EventQuery) -> Response:
 
 @events.get("/<id:event_id>", responses=problems(404) | {200: EventDetail})
 def show_event(path: EventPath) -> Response:
-    """Show an event with what was signed."""
+    """Show an event with what was signed; 35 days after it was handled only the hash of that is left."""
     with reading(here().engine) as session:
         event = _seen(event_view.find(session, path.event_id, caller.current().organization_id))
         said = event_view.body(session, path.event_id)
@@ -47,9 +47,12 @@ def show_event(path: EventPath) -> Response:
     return respond(EventDetail.model_validate(shown))
 
 
-@events.post("/<id:event_id>/replay", responses=problems(404, 415) | {202: Event})
+@events.post("/<id:event_id>/replay", responses=problems(404, 409, 415) | {202: Event})
 def replay_event(path: EventPath) -> Response:
-    """Run an event again. Effects happen once: replaying a processed event is harmless."""
+    """Run an event again. Effects happen once: replaying a processed event is harmless.
+
+    What an event said is deleted 35 days after it was handled: then it is refused with `payload_deleted`.
+    """
     with transaction(here().engine) as session:
         event = _seen(replay(session, path.event_id, caller.current().organization_id, at=clock.now()))
     hint(QUEUE)

@@ -51,8 +51,9 @@ class EventPage(Page[Event]):
 
 
 class EventDetail(Event):
-    """An event with what was signed: as JSON, or as its bytes where they are not JSON."""
+    """An event with what was signed: as JSON, as its bytes where they are not JSON, or as its hash in the end."""
 
     payload: Any = None
     payload_base64: str | None = optional()
+    payload_sha256: str | None = optional()
     line_items: dict[str, Any] | None = None

@@ -26,6 +26,7 @@ class Moved(Output):
     waitlist_entries: int
     jobs: int
     notifications: int
+    calendar_links: int
     customers: int = Field(description="Of Stripe's")
     coupon_uses: int
 

@@ -26,6 +26,15 @@ CHECKS = (
 )
 
 
+NOT_NOTED = "expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)"
+PASS_ENDING = f"all_access_starts_at IS NOT NULL AND {NOT_NOTED}"
+ENDING = f"all_access_starts_at IS NULL AND {NOT_NOTED}"
+FRIEND_ENDING = (
+    "friend_pass_expires_at IS NOT NULL"
+    " AND (friend_expiry_noted IS NULL OR friend_expiry_noted < friend_pass_expires_at)"
+)
+
+
 def upgrade() -> None:
     """Apply."""
     op.create_table(
@@ -106,27 +115,37 @@ def upgrade() -> None:
     )
     op.add_column("student_packages", sa.Column("expiry_noted", sa.DateTime(timezone=True), nullable=True))
     op.add_column("student_packages", sa.Column("friend_expiry_noted", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "student_packages", sa.Column("expiry_withheld", sa.Boolean(), server_default="false", nullable=False)
+    )
     op.create_index(
         "ix_student_packages_ending",
         "student_packages",
         ["expires_at", "id"],
         unique=False,
-        postgresql_where="expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)",
+        postgresql_where=sa.text(ENDING),
+    )
+    op.create_index(
+        "ix_student_packages_pass_ending",
+        "student_packages",
+        ["expires_at", "id"],
+        unique=False,
+        postgresql_where=sa.text(PASS_ENDING),
     )
     op.create_index(
         "ix_student_packages_friend_ending",
         "student_packages",
         ["friend_pass_expires_at", "id"],
         unique=False,
-        postgresql_where="friend_pass_expires_at IS NOT NULL AND (friend_expiry_noted IS NULL OR friend_expiry_noted < friend_pass_expires_at)",
+        postgresql_where=sa.text(FRIEND_ENDING),
     )
     op.add_column("students", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
-        "ix_students_pass",
+        "ix_students_pass_to_come",
         "students",
-        ["all_access_expires_at", "id"],
+        ["id"],
         unique=False,
-        postgresql_where="all_access_expires_at IS NOT NULL",
+        postgresql_where="all_access_expires_at IS NOT NULL AND NOT has_all_access",
     )
     for table, name, condition in CHECKS:
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
@@ -139,18 +158,26 @@ def downgrade() -> None:
     op.execute("DELETE FROM notifications WHERE student_id IS NULL")
     op.execute("DELETE FROM domain_events WHERE student_id IS NULL")
     op.execute("DELETE FROM stripe_events WHERE payload IS NULL")
-    op.drop_index("ix_students_pass", table_name="students", postgresql_where="all_access_expires_at IS NOT NULL")
+    op.drop_index(
+        "ix_students_pass_to_come",
+        table_name="students",
+        postgresql_where="all_access_expires_at IS NOT NULL AND NOT has_all_access",
+    )
     op.drop_column("students", "erased_at")
+    op.drop_index(
+        "ix_student_packages_pass_ending", table_name="student_packages", postgresql_where=sa.text(PASS_ENDING)
+    )
     op.drop_index(
         "ix_student_packages_friend_ending",
         table_name="student_packages",
-        postgresql_where="friend_pass_expires_at IS NOT NULL AND (friend_expiry_noted IS NULL OR friend_expiry_noted < friend_pass_expires_at)",
+        postgresql_where=sa.text(FRIEND_ENDING),
     )
     op.drop_index(
         "ix_student_packages_ending",
         table_name="student_packages",
-        postgresql_where="expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)",
+        postgresql_where=sa.text(ENDING),
     )
+    op.drop_column("student_packages", "expiry_withheld")
     op.drop_column("student_packages", "friend_expiry_noted")
     op.drop_column("student_packages", "expiry_noted")
     op.drop_index(

@@ -49,6 +49,7 @@ def test_everything_goes_along(timetable: Timetable) -> None:
         "waitlist_entries": 1,
         "jobs": 0,
         "notifications": 5,
+        "calendar_links": 0,
         "customers": 1,
         "coupon_uses": 1,
     }

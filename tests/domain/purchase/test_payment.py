@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.models import DisputeStatus, OrderStatus, PaymentStatus
-from domain.purchase.payment import CHECKOUT, INTENT, DisputeFact, Fact, Purchase, PurchaseFact, RefundFact, merge
+from domain.purchase.payment import (
+    CHECKOUT,
+    INTENT,
+    DisputeFact,
+    Fact,
+    Purchase,
+    PurchaseFact,
+    RefundFact,
+    erase,
+    merge,
+)
 
 FACTS: tuple[Fact, ...] = (
     PurchaseFact(CHECKOUT, "pi_1", "PENDING", 1_000, "TRY", client_reference_id="ada"),
@@ -22,6 +32,12 @@ FACTS: tuple[Fact, ...] = (
     DisputeFact("dispute:dp_1", "pi_1", "WON"),
 )
 PURCHASES = FACTS[:4]
+# Statements of one source that say more of the person, or of what was bought.
+RIVALS: tuple[Fact, ...] = (
+    PurchaseFact(CHECKOUT, "pi_1", "SUCCEEDED", 1_000, "TRY", "cus_1", "ada", "ada", "ada@example.com", "Ada"),
+    PurchaseFact(CHECKOUT, "pi_1", "SUCCEEDED", 900, "TRY", "cus_1", product_code="EXPLORER-5"),
+    PurchaseFact(CHECKOUT, "pi_1", "SUCCEEDED", 900, "TRY", price_id="price_1", product_code="EXPLORER-5"),
+)
 
 
 def purchase(*facts: Fact) -> Purchase:
@@ -83,3 +99,19 @@ def test_an_abandoned_checkout_never_became_an_order() -> None:
 
     assert not purchase(expired).begun
     assert purchase(expired, FACTS[0]).begun
+
+
+@given(st.lists(st.sampled_from(FACTS + RIVALS), max_size=12), st.integers(0, 12))
+def test_a_person_is_erased_from_the_set_whenever_that_is(facts: list[Fact], when: int) -> None:
+    early = merge(erase(merge({}, facts[:when])), facts[when:])
+
+    late = erase(merge({}, facts))
+
+    assert early == late == erase(late)
+    said = {str(value) for fact in late.values() for value in fact.values()}
+    assert not said & {"ada", "cus_1", "ada@example.com", "Ada"}
+    if facts and isinstance(facts[0], PurchaseFact):
+        before, after = Purchase(1, "pi_1", merge({}, facts)), Purchase(1, "pi_1", late)
+        assert (before.received, before.refunded, before.dispute) == (after.received, after.refunded, after.dispute)
+        assert (before.order_status, before.product_code) == (after.order_status, after.product_code)
+        assert (after.is_erased, after.external_id, after.customer, after.email) == (True, None, None, None)

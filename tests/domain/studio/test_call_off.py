@@ -9,7 +9,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from db.transaction import transaction
-from domain.booking.expiry import expire
+from domain.clock import ending
 from tests.domain.booking.test_schedule import at, lesson, teacher
 from tests.domain.booking.world import GRACE, contest, give_back, line, nothing_written, sell, soon, told
 from tests.timetable import Timetable
@@ -258,7 +258,7 @@ def test_drafts_that_ended_with_their_package_open_again_with_it(
     timetable.book("ada", session)
     now.move_to(soon(10))
     with transaction(timetable.engine) as tables:
-        expire(tables, after=0, at=clock.now())
+        ending.end(tables, ending.PACKAGES, at=clock.now())
     closed = drafts(timetable, package)
 
     assert timetable.call_off(session).code == "done"

@@ -9,7 +9,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from domain.studio import completion
-from tests.domain.booking.world import GRACE, contest, give_back, line, nothing_written, sell, soon, told
+from tests.domain.booking.world import GRACE, contest, give_back, line, sell, soon, told
 from tests.timetable import Timetable
 from worker import clock
 from worker.upkeep import complete_bookings, expire_packages
@@ -28,6 +28,11 @@ def expire(timetable: Timetable) -> int:
 
 def statuses(timetable: Timetable) -> list[str]:
     return [row["status"] for row in timetable.studio.rows("SELECT status FROM bookings ORDER BY id")]
+
+
+def drafts(timetable: Timetable, package: int) -> int:
+    statement = "SELECT count(*) AS n FROM bookings WHERE student_package_id = %(id)s AND status = 'DRAFT'"
+    return int(timetable.studio.one(statement, id=package)["n"])
 
 
 def test_whoever_was_not_marked_counts_as_having_come(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
@@ -150,8 +155,26 @@ def test_what_was_refunded_or_is_disputed_keeps_its_drafts(
     happened(timetable, package)
     now.move_to(soon(10))
 
-    with nothing_written(timetable):
-        assert expire(timetable) == 0
+    assert expire(timetable) == 1
+
+    assert drafts(timetable, package) == 3
+    assert "package.expired" not in [row["type"] for row in timetable.studio.rows("SELECT type FROM domain_events")]
+
+
+def test_a_package_that_ended_while_its_payment_was_disputed_ends_once_that_is_won(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
+    package = sell(timetable, "ada", line(3, "PRIVATE"), validity_days=3, **LATER)
+    contest(timetable, package)
+    now.move_to(soon(10))
+    while_it_is_open = (expire(timetable), expire(timetable))
+
+    contest(timetable, package, "won")
+    once_it_is_won = (expire(timetable), expire(timetable))
+
+    assert (while_it_is_open, once_it_is_won) == ((1, 0), (1, 0))
+    assert [row["subject"] for row in timetable.studio.rows(SUBJECTS)] == [f"package/{package}"]
+    assert drafts(timetable, package) == 0
 
 
 def test_once_a_dispute_is_won_its_drafts_end(timetable: Timetable, now: FrozenDateTimeFactory) -> None:

@@ -53,6 +53,7 @@ def test_bookings_go_along_and_each_is_told_once(timetable: Timetable) -> None:
     for booking in (ada, eve, eve + 1):
         row = timetable.booking(booking)
         assert (row["start_at"], row["end_at"], row["status"]) == (soon(4), soon(4, 10), "CONFIRMED")
+        assert row["metadata"].pop("movedAt")
         assert row["metadata"] == {"movedFrom": start.isoformat().replace("+00:00", "Z")}
     assert told(timetable, "ada") == ["booking.confirmed", "booking.moved"]
     assert told(timetable, "eve") == ["booking.confirmed"] * 2 + ["booking.moved"] * 2

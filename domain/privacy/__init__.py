@@ -1,0 +1,1 @@
+"""What is known of one person: all of it given out, or none of it left."""

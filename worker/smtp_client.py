@@ -1,0 +1,91 @@
+"""A conversation with an SMTP server in which no step may take long, and all of them not for ever."""
+
+from __future__ import annotations
+
+import smtplib
+import time
+from socket import socket
+from typing import Any
+
+# All steps of a message together, with the connection if it needs one.
+MESSAGE_SECONDS = 20
+# What `step` may be: what follows AUTH is no command but a password, and a RSET tells of nothing.
+COMMANDS = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"})
+CHUNK = 4_096
+
+
+class Client(smtplib.SMTP):
+    """A connection; `step` is the command that it is at."""
+
+    def __init__(self, host: str, port: int, *, timeout: float, **named: Any) -> None:  # noqa: ANN401 - the library's own
+        self.step = "the connection"
+        self._limit = timeout
+        self.allot()
+        super().__init__(host, port, timeout=timeout, **named)
+
+    def allot(self, seconds: float | None = None) -> None:
+        """Give the steps that follow, together, so many seconds from now on; a message's unless named."""
+        self._end = time.monotonic() + (MESSAGE_SECONDS if seconds is None else seconds)
+        self._step_end = min(time.monotonic() + self._limit, self._end)
+
+    def left(self) -> float:
+        """Return how many seconds the present step has left.
+
+        Raises:
+            TimeoutError: none.
+
+        """
+        seconds = self._step_end - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        return seconds
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        """Send a command."""
+        if cmd.upper() in COMMANDS:
+            self.step = cmd.upper()
+        super().putcmd(cmd, args)
+
+    def send(self, s: Any) -> None:  # noqa: ANN401 - as the library has it
+        """Send a command, or a message: each is a step of its own."""
+        self._step_end = min(time.monotonic() + self._limit, self._end)
+        if self.sock:
+            # Enough to fail at once, where there is no time left.
+            self.sock.settimeout(max(self._step_end - time.monotonic(), 0.001))
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return what the server answers, all of whose lines have come within the step's time."""
+        if self.file is None and self.sock:
+            self.file = _Lines(self, self.sock)
+        return super().getreply()
+
+
+class TlsClient(Client, smtplib.SMTP_SSL):
+    """A connection that is encrypted from its start."""
+
+
+class _Lines:
+    """What a server says, line by line: one that comes a byte at a time is not waited for for ever."""
+
+    def __init__(self, client: Client, sock: socket) -> None:
+        self._client = client
+        self._sock = sock
+        self._read = b""
+
+    def readline(self, limit: int) -> bytes:
+        """Return the next line, or what there is of it at the end of the connection."""
+        while b"\n" not in self._read and len(self._read) < limit:
+            self._sock.settimeout(self._client.left())
+            if not (chunk := self._sock.recv(CHUNK)):
+                break
+            self._read += chunk
+        end = min(self._read.find(b"\n") + 1 or len(self._read), limit)
+        line, self._read = self._read[:end], self._read[end:]
+        # As many lines as it likes, but not for as long.
+        self._client.left()
+        return line
+
+    def close(self) -> None:
+        """Keep nothing; the socket is closed by who has it."""
+        self._read = b""
