@@ -13,6 +13,7 @@ START = datetime(2026, 11, 24, 7, tzinfo=UTC)
 LESSON = datetime(2026, 11, 24, 23, tzinfo=UTC)
 RIDE, TALK = timedelta(minutes=45), timedelta(hours=1)
 DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
 MIDNIGHT = datetime(2026, 11, 30, 21, tzinfo=UTC)
 NEW_YORK_MIDNIGHT = datetime(2027, 11, 20, 5, tzinfo=UTC)
 
@@ -40,7 +41,7 @@ NOTHING: Row = dict.fromkeys(
         *["undo_until", "cancel_reason", "moved_from", "extended_until", "used_day", "step", "step_title"],
         *["step_status", "before_status", "before_payment", "before_session_id", "before_start_at"],
         *["before_class", "before_seat"],
-        *["told_start_at", "told_end_at", "told_sequence"],
+        *["told_start_at", "told_end_at"],
     ]
 )
 RIDE_BOOKING: Row = (
@@ -67,6 +68,8 @@ RIDE_BOOKING: Row = (
         "credits_left": 21,
         "is_revoked": False,
         "first_id": 1024,
+        "booked_at": START - WEEK,
+        "told_at": START - WEEK,
         "is_outdone": False,
     }
 )
@@ -155,7 +158,7 @@ HELD: Row = (
     LUMEN
     | ADA
     | {
-        "dedupe_key": "package:77:7",
+        "dedupe_key": f"package:77:7:{int(MIDNIGHT.timestamp())}",
         "id": 77,
         "package": "Core 10",
         "expires_at": MIDNIGHT,
@@ -167,6 +170,7 @@ HELD: Row = (
     }
 )
 PASS: Row = {"package": "All-Access 30", "all_access_expires_at": MIDNIGHT, "credits": None}
+PASS_ENDED: Row = PASS | {"dedupe_key": f"package:77:{int(MIDNIGHT.timestamp())}"}
 NEXT_PASS: Row = {"next_package": "All-Access 30", "next_ends_at": MIDNIGHT + 31 * DAY}
 PAID: Row = (
     LUMEN
@@ -209,4 +213,4 @@ SESSION: Row = THRIVE | {
     "teacher": "Lucía",
 }
 ENDED: Row = {"status": "CANCELLED"}
-REMINDED: Row = {"dedupe_key": f"booking:1024:{int(START.timestamp())}:1440", "told_sequence": 7}
+REMINDED: Row = {"dedupe_key": f"booking:1024:{int(START.timestamp())}:1440"}

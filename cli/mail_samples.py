@@ -101,7 +101,7 @@ SAMPLES: Mapping[str, Sample] = {
         package_mail.EXPIRING, package_mail.PACKAGE, package_mail.expiring_mail, some.HELD | some.PASS | some.NEXT_PASS
     ),
     "pass.expired": _of(
-        package_mail.PASS_EXPIRED, package_mail.PACKAGE, package_mail.pass_expired_mail, some.HELD | some.PASS
+        package_mail.PASS_EXPIRED, package_mail.PACKAGE, package_mail.pass_expired_mail, some.HELD | some.PASS_ENDED
     ),
     "refund.done": _of(money_mail.REFUNDED, money_mail.ORDER, money_mail.refund_mail, some.PAID),
     "payment.failed": _of(

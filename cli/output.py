@@ -27,10 +27,12 @@ def show(rows: Sequence[Cells], *, as_json: bool, empty: str) -> None:
     else:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(*rows[0], box=None, header_style="bold", pad_edge=False)
         for row in rows:
-            table.add_row(*("" if value is None else str(_plain(value)) for value in row.values()))
+            # What stands in brackets is data, too, and no markup.
+            table.add_row(*(Text("" if value is None else str(_plain(value))) for value in row.values()))
         # A file or a pipe has no width that a line would have to fit into.
         Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 

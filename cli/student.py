@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 from sqlalchemy import Engine
@@ -69,20 +70,40 @@ def export(
     out: Annotated[Path | None, typer.Option(help="A file instead of the screen; one that is there stays.")] = None,
 ) -> None:
     """Give out all that is held about one student, as one JSON document."""
-    if out and out.exists():
-        raise output.fail(f"{out} is there already: name another file", output.USAGE)
+    with _new_file(out) if out else nullcontext() as file:
+        document = _exported(org, student)
+        if file is None:
+            output.show_one(document)
+        else:
+            file.write(json.dumps(document, default=str, indent=2) + "\n")
+
+
+def _exported(org: str, student: str) -> dict[str, Any]:
     with database() as engine, reading(engine) as session, progress() as tell:
         organization_id = _organization(session, org)
         try:
-            document = export_student(session, organization_id, student, tell=tell, at=clock.now())
+            return export_student(session, organization_id, student, tell=tell, at=clock.now())
         except Refusal as refusal:
             raise output.fail(str(refusal)) from refusal
-    if out is None:
-        output.show_one(document)
-        return
-    # Nobody else's to read.
-    out.touch(mode=0o600, exist_ok=False)
-    out.write_text(json.dumps(document, default=str, indent=2) + "\n")
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """Give a file that is nobody else's to read, before anything is read for it; it goes unless it becomes whole."""
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError as error:
+        raise output.fail(f"{path} is there already: name another file", output.USAGE) from error
+    except OSError as error:
+        raise output.fail(f"cannot write {path}: {error.strerror}") from error
+    try:
+        with path.open("w") as file:
+            yield file
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise output.fail(f"cannot write {path}: {error.strerror}") from error
+        raise
 
 
 @student.command("erase")

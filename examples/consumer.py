@@ -19,10 +19,13 @@ import time
 from typing import Any
 
 from kombu import Connection, Consumer, Exchange, Queue
+from kombu.exceptions import OperationalError
 
 # Longer than a restart of the sender takes: an event that is still missing then is given up. So are those from before
 # the first time that this consumer listened.
 PATIENCE_SECONDS = 60.0
+# A Redis that is emptied forgets who listens, and says nothing of it.
+BIND_SECONDS = 5.0
 TABLES = """
 CREATE TABLE IF NOT EXISTS students (source TEXT, student TEXT, sequence INTEGER, PRIMARY KEY (source, student));
 CREATE TABLE IF NOT EXISTS early (source TEXT, student TEXT, sequence INTEGER, event TEXT, since REAL,
@@ -36,6 +39,10 @@ CREATE TABLE IF NOT EXISTS bookings (source TEXT, id INTEGER, status TEXT, start
 ACTIVE = {"CONFIRMED", "COMPLETED", "NO_SHOW"}
 
 Event = dict[str, Any]
+
+
+class NotApplied(Exception):
+    """What was to be made of an event failed: that is no fault of the broker's, and waiting mends it not."""
 
 
 def apply(state: sqlite3.Connection, event: Event) -> None:
@@ -121,12 +128,14 @@ def main() -> None:
     exchange = Exchange("punchcard.events", type="topic", durable=True)
     # All of them: of some types alone the numbers would have gaps.
     queue = Queue(asked.queue, exchange, routing_key="#", durable=True)
+    broker = Connection(asked.broker)
+    away = (OperationalError, OSError, *broker.connection_errors, *broker.channel_errors)
     while True:
         try:
             consume(asked.broker, queue, state)
         except KeyboardInterrupt:
             return
-        except Exception as error:  # noqa: BLE001 - whatever a broker raises, it comes back
+        except away as error:
             print(f"the broker is away: {type(error).__name__}", file=sys.stderr)
             time.sleep(1)
 
@@ -135,7 +144,10 @@ def consume(broker: str, queue: Queue, state: sqlite3.Connection) -> None:
     """Receive events until the broker goes away."""
 
     def received(event: Event, message: Any) -> None:  # noqa: ANN401 - of a class of the transport's own
-        receive(state, event)
+        try:
+            receive(state, event)
+        except Exception as error:
+            raise NotApplied(f"{event['type']} {event['id']}") from error
         # Only now: what was not committed comes again.
         message.ack()
 
@@ -146,8 +158,14 @@ def consume(broker: str, queue: Queue, state: sqlite3.Connection) -> None:
         Consumer(connection.channel(), [queue], callbacks=[received], accept=["json"], prefetch_count=10),
     ):
         print("listening", flush=True)
+        bound = time.monotonic()
         while True:
             give_up_gaps(state)
+            if time.monotonic() > bound + BIND_SECONDS:
+                # Over a connection of its own: the other one takes it for done.
+                with Connection(broker) as other:
+                    queue(other.channel()).declare()
+                bound = time.monotonic()
             try:
                 connection.drain_events(timeout=1)
             except TimeoutError:

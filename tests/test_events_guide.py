@@ -252,6 +252,37 @@ def test_the_example_puts_events_in_order_that_come_in_reverse(
     assert kept(state, "SELECT count(*) FROM early") == [(0,)]
 
 
+def test_the_example_hears_again_after_a_redis_was_emptied(
+    timetable: Timetable, settings: Settings, tmp_path: Path, state: Path
+) -> None:
+    assert state
+    with consuming(settings, tmp_path) as consumer, redis.Redis.from_url(settings.broker_url) as broker:
+        timetable.buy("ada")
+        timetable.studio.relay()
+        wait_for(lambda: applied(consumer), what="an event")
+        broker.flushall()
+        wait_for(lambda: broker.exists(f"_kombu.binding.{EXCHANGE.name}"), what="a queue that is bound")
+
+        timetable.buy("bea")
+        timetable.studio.relay()
+        wait_for(lambda: len(applied(consumer)) == 2, what="the next event")
+
+
+def test_the_example_ends_where_what_it_does_with_an_event_fails(
+    timetable: Timetable, settings: Settings, tmp_path: Path, state: Path
+) -> None:
+    with consuming(settings, tmp_path) as consumer:
+        with closing(sqlite3.connect(state)) as database:
+            database.execute("DROP TABLE students")
+        timetable.buy("ada")
+        timetable.studio.relay()
+        code = consumer.process.wait(20)
+
+    assert code == 1
+    assert consumer.lines[-1].startswith("NotApplied: package.fulfilled ")
+    assert not any("broker is away" in line for line in consumer.lines)
+
+
 def _is_empty(settings: Settings) -> bool:
     with redis.Redis.from_url(settings.broker_url) as broker:
         return not broker.exists("test.consumer")

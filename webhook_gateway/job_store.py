@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from db.models import JobStatus
+from domain.legacy.kinds import unnamed
 from webhook_gateway.job_link import Pool, Row
 
 # Together with one statement within two seconds, and with a look at a job within one.
@@ -22,17 +23,24 @@ INSERT INTO jobs (organization_id, student_id, caller, kind, request, idempotenc
 SELECT {organization_id}, {student_id}, %(caller)s, %(kind)s, %(request)s::jsonb,
        %(key)s, %(fingerprint)s, %(at)s::timestamptz, %(at)s::timestamptz
   FROM {tables}
+   AND NOT EXISTS (
+       SELECT FROM jobs known WHERE known.organization_id = %(organization_id)s AND known.caller = %(unnamed)s
+          AND known.kind = %(kind)s AND known.idempotency_key = %(key)s)
+{lock}
 ON CONFLICT (organization_id, caller, kind, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING id
 """
+# Whoever erases a student holds them: who waited for that finds nobody of the name, and nothing of theirs.
 FOR_STUDENT = INSERT.format(
     organization_id="student.organization_id",
     student_id="coalesce(student.merged_into, student.id)",
     tables="""students student
  WHERE student.organization_id = %(organization_id)s AND student.external_id = %(student)s""",
+    lock="FOR KEY SHARE OF student",
 )
 # A token may name whom its student was merged from.
 OF_STUDENT = """{table} subject
+  JOIN students owner ON owner.id = subject.student_id AND owner.erased_at IS NULL
  WHERE subject.id = %(subject_id)s AND subject.organization_id = %(organization_id)s
    AND (%(student)s::text IS NULL OR EXISTS (
         SELECT FROM students student
@@ -56,11 +64,14 @@ class Subject(StrEnum):
         if self in {Subject.BOOKING, Subject.PACKAGE, Subject.ENROLLMENT}:
             tables = OF_STUDENT.format(table=self.value)
             return INSERT.format(
-                organization_id="subject.organization_id", student_id="subject.student_id", tables=tables
+                organization_id="subject.organization_id",
+                student_id="subject.student_id",
+                tables=tables,
+                lock="FOR KEY SHARE OF owner",
             )
         owner = "subject.id" if self is Subject.ORGANIZATION else "subject.organization_id"
         tables = OF_STUDIO.format(table=self.value, owner=owner)
-        return INSERT.format(organization_id=owner, student_id="NULL::bigint", tables=tables)
+        return INSERT.format(organization_id=owner, student_id="NULL::bigint", tables=tables, lock="")
 
 
 ABOUT = {subject: subject.insert for subject in Subject}
@@ -69,7 +80,8 @@ OUTCOME = "SELECT status, result::text, problem FROM jobs WHERE id = %(job_id)s"
 OUTCOMES = "SELECT id, status, result::text, problem FROM jobs WHERE id = ANY(%(ids)s)"
 BY_KEY = """
 SELECT status, result::text, problem, id, fingerprint FROM jobs
- WHERE organization_id = %(organization_id)s AND caller = %(caller)s AND kind = %(kind)s AND idempotency_key = %(key)s
+ WHERE organization_id = %(organization_id)s AND caller IN (%(caller)s, %(unnamed)s) AND kind = %(kind)s
+   AND idempotency_key = %(key)s
 """
 ORGANIZATION = "SELECT id FROM organizations WHERE slug = %(slug)s"
 
@@ -90,6 +102,12 @@ class NewJob:
     about: tuple[Subject, int] | None = None
     key: str | None = None
     fingerprint: str | None = None
+
+    @property
+    def unnamed(self) -> str:
+        """What the caller is known by if a student of their name was erased since."""
+        role, _, name = self.caller.partition(" ")
+        return f"{role} {unnamed(name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +162,7 @@ class JobStore:
             "student": job.student,
             "subject_id": job.about[1] if job.about else None,
             "caller": job.caller,
+            "unnamed": job.unnamed,
             "kind": job.kind,
             "request": orjson.dumps(job.request).decode(),
             "key": job.key,
@@ -158,8 +177,8 @@ class JobStore:
         """Return the job that stands under a job's key."""
         if job.key is None:
             return None
-        scope = {"organization_id": job.organization_id, "caller": job.caller, "kind": job.kind, "key": job.key}
-        for row in self._read(BY_KEY, **scope):
+        caller = {"caller": job.caller, "unnamed": job.unnamed}
+        for row in self._read(BY_KEY, organization_id=job.organization_id, kind=job.kind, key=job.key, **caller):
             return Known(row[3], row[4], _outcome(row))
         return None
 

@@ -86,6 +86,14 @@ class Turn:
         self._breaker.write(self._server, _State(state.failures, time.monotonic()))
         return min(1, most)
 
+    def asks_again(self) -> bool:
+        """Say whether who finds out should have asked before: every other one, the first time so.
+
+        Some servers take only who asks twice, and some mails are never taken.
+        """
+        beyond = self._breaker.failures(self._server) - TOLERATED
+        return beyond >= 0 and beyond % 2 == 0
+
     def end(self) -> None:
         """End the turn; where there was nothing to find out with, the next one may."""
         if self._found is not None and self._found.failures == self._breaker.failures(self._server):

@@ -15,6 +15,7 @@ from worker.log import describe
 from worker.outbox import Away, Outbox
 from worker.runtime import publisher, settings
 
+CONFIRM_SECONDS = 3
 EXCHANGE = Exchange("punchcard.events", type="topic", durable=True)
 
 ONE = """
@@ -27,7 +28,8 @@ SELECT e.message_id, e.type, e.subject, e.student_id, e.sequence, e.data, e.crea
 def broker_errors(broker_url: str) -> tuple[type[BaseException], ...]:
     """Return what the transport of a broker raises where the broker is away, hangs, or takes nothing."""
     connection = Connection(broker_url)
-    return (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors)
+    known = connection.connection_errors + connection.channel_errors + connection.recoverable_connection_errors
+    return (OperationalError, OSError, *known)
 
 
 def cloud_event(row: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +79,8 @@ def _publish(event: dict[str, Any]) -> None:
             headers={"content-type": "application/cloudevents+json"},
             message_id=event["id"],
             retry=False,
+            # Until a broker of AMQP has it; what is not confirmed is sent again.
+            confirm_timeout=CONFIRM_SECONDS,
         )
 
 

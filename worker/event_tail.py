@@ -19,6 +19,8 @@ WAIT_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 # A broker that does not answer within this is away.
 CONNECT_SECONDS = 3
+# A Redis that is emptied forgets who listens, and says nothing of it.
+BIND_SECONDS = 5.0
 
 Event = dict[str, Any]
 
@@ -97,11 +99,21 @@ def _hear(connection: Connection, queue: Queue, told: Listening) -> None:
         goes_on = goes_on and told.heard(event)
 
     with Consumer(connection.channel(), [queue], callbacks=[heard], accept=["json"]):
+        bound = time.monotonic()
         while goes_on:
+            if connection.transport.driver_type == "redis" and time.monotonic() > bound + BIND_SECONDS:
+                _bind_again(connection, queue)
+                bound = time.monotonic()
             try:
                 connection.drain_events(timeout=WAIT_SECONDS)
             except TimeoutError:
                 continue
+
+
+def _bind_again(connection: Connection, queue: Queue) -> None:
+    """Have a queue hear events; over a connection of its own, since the other one takes it for done."""
+    with connection.clone() as other:
+        queue(other.channel()).declare()
 
 
 def _await(broker_url: str) -> None:

@@ -26,8 +26,9 @@ from domain.mail.waitlist_mail import CLOSED, SKIPPED, read_closed_mail, read_sk
 from domain.purchase.grant_rows import RECEIPT
 from worker import clock, smtp
 from worker.letterpress import compose
-from worker.outbox import NoLongerTrue, Outbox, Way, open_way
+from worker.outbox import NoLongerTrue, Outbox
 from worker.runtime import settings
+from worker.way import Way, open_way
 
 
 class UnknownKind(Exception):

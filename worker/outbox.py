@@ -8,11 +8,11 @@ Where nothing can leave at the moment, the rest of a batch is given back as if i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -23,6 +23,7 @@ from db.models import DeliveryStatus
 from db.transaction import Rows, fetch, transaction
 from worker import clock
 from worker.log import describe
+from worker.way import Way, open_way
 
 log = structlog.get_logger(__name__)
 
@@ -60,27 +61,6 @@ class Postponed(Exception):
     def __init__(self, reason: str, *, blames: bool) -> None:
         super().__init__(reason)
         self.blames = blames
-
-
-class Way(Protocol):
-    """How rows leave, while a batch of them does."""
-
-    def room(self, most: int) -> int:
-        """Return how many may be sent now, `most` or fewer."""
-
-
-class OpenWay:
-    """A way on which any number may leave."""
-
-    def room(self, most: int) -> int:
-        """Return `most`."""
-        return most
-
-
-@contextmanager
-def open_way() -> Iterator[Way]:
-    """Send a batch within this block, all of it."""
-    yield OpenWay()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +105,14 @@ UPDATE {table} SET lease_token = NULL, lease_until = NULL, attempts = attempts -
 def relay_batch(outbox: Outbox, engine: Engine) -> int:
     """Send up to a batch of due rows, each in a transaction of its own; return of how many it is known what became.
 
-    A row that was tried before is leased alone, after the fresh ones: whatever became of it then
-    happens to no other, and no number of fresh ones keeps it waiting.
+    A row that was tried before is leased alone, after the fresh ones unless the way says otherwise: whatever
+    became of it then happens to no other, and no number of fresh ones keeps it waiting.
     """
     with outbox.way() as way:
-        fresh = _lease_and_send(outbox, engine, way, "attempts = 0", outbox.batch)
-        return fresh + _lease_and_send(outbox, engine, way, "attempts > 0", 1)
+        leases = [("attempts = 0", outbox.batch), ("attempts > 0", 1)]
+        if way.asks_again():
+            leases.reverse()
+        return sum(_lease_and_send(outbox, engine, way, which, most) for which, most in leases)
 
 
 def _lease_and_send(outbox: Outbox, engine: Engine, way: Way, which: str, most: int) -> int:

@@ -11,10 +11,13 @@ from db.bulk import insert
 from db.models import PeriodicRun
 from db.transaction import fetch, transaction
 from worker import clock
-from worker.schedule import SCHEDULE
+from worker.schedule import LONGEST_SKEW, SCHEDULE
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# A claim from the future was made by a clock that was ahead, and took a period that had not come.
+TAKEN = f"""(task, period_start) DO UPDATE SET claimed_at = excluded.claimed_at, finished_at = NULL
+      WHERE periodic_runs.claimed_at > excluded.claimed_at + interval '{LONGEST_SKEW.total_seconds()} seconds'"""
 FINISHED = """
 UPDATE periodic_runs SET finished_at = %(at)s WHERE task = %(task)s AND period_start = %(period_start)s
 """
@@ -35,7 +38,7 @@ def once_per_period(engine: Engine, name: str, work: Callable[[datetime], int]) 
     entry = next(entry for entry in SCHEDULE if entry.name == name)
     claim = {"task": name, "period_start": period_start(at, entry.period), "claimed_at": at}
     with transaction(engine) as session:
-        if not insert(session, PeriodicRun, [claim], conflict="DO NOTHING", returning="task"):
+        if not insert(session, PeriodicRun, [claim], conflict=TAKEN, returning="task"):
             return None
     count = work(at)
     with transaction(engine) as session:

@@ -7,9 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
-from functools import cache
 from ipaddress import ip_address
-from socket import getfqdn
 from threading import local
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -17,8 +15,8 @@ import structlog
 
 from worker.breaker import Breaker, Turn
 from worker.outbox import Away, Postponed, Undeliverable
-from worker.smtp_client import Client, TlsClient
-from worker.smtp_words import reason, refusal
+from worker.smtp_client import Client, TlsClient, own_name
+from worker.smtp_words import is_of_the_sender, reason, refusal
 
 # Each step of a conversation; all steps of a message are bounded, too (worker/smtp_client.py).
 SMTP_TIMEOUT_SECONDS = 10
@@ -124,14 +122,8 @@ def _reach(where: SplitResult) -> Client:
     host, port = where.hostname or "localhost", where.port or SMTP_PORTS[where.scheme]
     if where.scheme == "smtps":
         tls = ssl.create_default_context()
-        return TlsClient(host, port, local_hostname=_own_name(), timeout=SMTP_TIMEOUT_SECONDS, context=tls)
-    return Client(host, port, local_hostname=_own_name(), timeout=SMTP_TIMEOUT_SECONDS)
-
-
-@cache
-def _own_name() -> str:
-    """Return what this machine is called, looked up once: that may take as long as a mail."""
-    return getfqdn()
+        return TlsClient(host, port, local_hostname=own_name(), timeout=SMTP_TIMEOUT_SECONDS, context=tls)
+    return Client(host, port, local_hostname=own_name(), timeout=SMTP_TIMEOUT_SECONDS)
 
 
 def _encrypt(client: Client) -> None:
@@ -189,11 +181,11 @@ def _hand_over(client: Client, url: str, message: EmailMessage) -> None:
             _drop()
             _left_alone(url, said)
             raise (Away(said) if code in OF_THE_SERVER - {421} else Postponed(said, blames=was_fine)) from error
-        if code >= SMTP_PERMANENT:
+        if code >= SMTP_PERMANENT and not is_of_the_sender(error):
             BREAKER.served(url)
             raise Undeliverable(f"the mail server refused it for good: {said}") from error
         BREAKER.refused(url)
-        raise Postponed(said, blames=was_fine) from error
+        raise Postponed(said, blames=was_fine and code < SMTP_PERMANENT) from error
 
 
 def _left_alone(url: str, said: str) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import smtplib
+import socket
+import ssl
 import time
-from socket import socket
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
+from threading import Thread
+from typing import Any, TypeVar
 
 # All steps of a message together, with the connection if it needs one.
 MESSAGE_SECONDS = 20
+NAME_SECONDS = 5
 # What `step` may be: what follows AUTH is no command but a password, and a RSET tells of nothing.
 COMMANDS = frozenset({"EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"})
 CHUNK = 4_096
+
+Found = TypeVar("Found")
 
 
 class Client(smtplib.SMTP):
@@ -40,6 +48,23 @@ class Client(smtplib.SMTP):
             raise TimeoutError
         return seconds
 
+    def _get_socket(self, host: str, port: int, _timeout: float) -> socket.socket:
+        """Return a connection to the first of a server's addresses that answers, all within the step's time."""
+        found = within(self.left(), lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        failed: OSError = ConnectionError("it has no address")
+        for number, (family, kind, protocol, _, address) in enumerate(found):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                # Each has its share, so that one that hangs keeps none of the others from being tried.
+                sock.settimeout(self.left() / (len(found) - number))
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                failed = error
+            else:
+                return sock
+        raise failed
+
     def putcmd(self, cmd: str, args: str = "") -> None:
         """Send a command."""
         if cmd.upper() in COMMANDS:
@@ -61,14 +86,52 @@ class Client(smtplib.SMTP):
         return super().getreply()
 
 
-class TlsClient(Client, smtplib.SMTP_SSL):
+class TlsClient(Client):
     """A connection that is encrypted from its start."""
+
+    def __init__(self, host: str, port: int, *, context: ssl.SSLContext, **named: Any) -> None:  # noqa: ANN401 - the library's own
+        self._context = context
+        self._name = host
+        super().__init__(host, port, **named)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = super()._get_socket(host, port, timeout)
+        plain.settimeout(self.left())
+        return self._context.wrap_socket(plain, server_hostname=self._name)
+
+
+@cache
+def own_name() -> str:
+    """Return what this machine is called, looked up once: its network may not know it, and take its time."""
+    try:
+        return within(NAME_SECONDS, socket.getfqdn)
+    except TimeoutError:
+        return socket.gethostname()
+
+
+def within(seconds: float, look_up: Callable[[], Found]) -> Found:
+    """Return what a function finds that knows no time limit; one that takes longer is left to itself.
+
+    Raises:
+        TimeoutError: it does.
+
+    """
+    future: Future[Found] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(look_up())
+        except Exception as error:  # noqa: BLE001 - who waits has it
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future.result(seconds)
 
 
 class _Lines:
     """What a server says, line by line: one that comes a byte at a time is not waited for for ever."""
 
-    def __init__(self, client: Client, sock: socket) -> None:
+    def __init__(self, client: Client, sock: socket.socket) -> None:
         self._client = client
         self._sock = sock
         self._read = b""

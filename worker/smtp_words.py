@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from collections.abc import Iterable, Iterator
@@ -10,8 +11,16 @@ from urllib.parse import SplitResult, unquote
 from domain.redaction import HIDDEN, redact
 
 LONGEST = 300
-# What is shorter is found within other words.
-SHORTEST_HIDDEN = 4
+# It may be told of the message at MAIL already (RFC 1870 6.1).
+TOO_LARGE = 552
+# So many were sent that no other is taken today (as RFC 3463 3.6 has it, mail system congestion).
+QUOTA = b"5.4.5"
+LOGIN_REFUSED = " (the login is refused: mend user and password in SMTP_URL)"
+NOT_ASCII = "what SMTP_URL says is not ASCII"
+# What is shorter is found within other words, and hidden where it is one.
+SHORTEST_WITHIN = 4
+# A letter is in every word of a server, and names nobody.
+SHORTEST_HIDDEN = 2
 
 
 def refusal(error: OSError) -> int | None:
@@ -22,6 +31,15 @@ def refusal(error: OSError) -> int | None:
     if isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)) and error.smtp_code > 0:
         return error.smtp_code
     return None
+
+
+def is_of_the_sender(error: OSError) -> bool:
+    """Say whether a server refused for whom the mail is from, or for a day's number of them: no mail is to blame."""
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code != TOO_LARGE
+    refused = error.recipients.values() if isinstance(error, smtplib.SMTPRecipientsRefused) else ()
+    said = [text for _, text in refused] or [getattr(error, "smtp_error", b"")]
+    return any(QUOTA in (text if isinstance(text, bytes) else text.encode()) for text in said)
 
 
 def reason(error: Exception, step: str, where: SplitResult, *people: str) -> str:
@@ -43,9 +61,9 @@ def _told(error: Exception, step: str, secrets: set[str]) -> str:
         code, refused = min(error.recipients.values())
         return f"{code} at {step}: {_text(refused, secrets)}"
     if isinstance(error, smtplib.SMTPResponseException):
-        answer = f"{error.smtp_code} at {step}: {_text(error.smtp_error, secrets)}"
-        is_login = isinstance(error, smtplib.SMTPAuthenticationError)
-        return f"{answer} (the login is refused: mend user and password in SMTP_URL)" if is_login else answer
+        # Some servers say again what they were sent, and not as it stands in the address.
+        said = LOGIN_REFUSED if step == "AUTH" else f": {_text(error.smtp_error, secrets)}"
+        return f"{error.smtp_code} at {step}{said}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             f"the mail server's certificate cannot be trusted: {error.verify_message}."
@@ -55,7 +73,8 @@ def _told(error: Exception, step: str, secrets: set[str]) -> str:
         return f"the mail server did not answer in time at {step}"
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return f"the mail server hung up at {step}"
-    said = getattr(error, "strerror", None) or str(error)
+    # What cannot be written is quoted by who could not write it.
+    said = NOT_ASCII if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or str(error)
     return f"the mail server cannot be used at {step}: {_text(said, secrets)}"
 
 
@@ -64,7 +83,8 @@ def _text(said: bytes | str, secrets: set[str]) -> str:
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     for secret in sorted({each for each in secrets if len(each) >= SHORTEST_HIDDEN}, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+        found = re.escape(secret) if len(secret) >= SHORTEST_WITHIN else rf"(?<!\w){re.escape(secret)}(?!\w)"
+        text = re.sub(found, HIDDEN, text, flags=re.IGNORECASE)
     return redact(text)
 
 

@@ -34,12 +34,12 @@ Reading = Statement | Verdict
 def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
     """Act on a batch of events; return of each its organization and what became of it."""
     readings = {row["id"]: _read(row) for row in rows}
-    organizations = _organizations(session, rows, readings)
+    heard = {row["id"]: about for row in rows if (about := _about(row, readings[row["id"]]))}
+    organizations = _organizations(session, rows, heard)
     told = [
-        Told(row["id"], organization, statement.facts)
+        Told(row["id"], organization, heard[row["id"]].facts, row["payment_key"])
         for row in rows
-        if isinstance(statement := readings[row["id"]], Statement)
-        and isinstance(organization := organizations[row["id"]], int)
+        if isinstance(organization := organizations.get(row["id"]), int) and row["id"] in heard
     ]
     acted = fulfil(session, told, at=at)
     conclude_unread(session, [event for event, verdict in acted.items() if isinstance(verdict, Forgotten)], at=at)
@@ -60,7 +60,14 @@ def _read(row: Mapping[str, Any]) -> Reading:
     return statement if statement.handled else Ignored()
 
 
-def _organizations(session: Session, rows: Rows, readings: Mapping[int, Reading]) -> dict[int, int | Verdict]:
+def _about(row: Mapping[str, Any], reading: Reading) -> Statement | None:
+    """Return what an event says; of one that says nothing to us only whose payment it is about, who may be erased."""
+    if isinstance(reading, Ignored) and row["payment_key"]:
+        return Statement(payments=(row["payment_key"],))
+    return reading if isinstance(reading, Statement) else None
+
+
+def _organizations(session: Session, rows: Rows, heard: Mapping[int, Statement]) -> dict[int, int | Verdict]:
     """Return whose each event is: as the secret or the path said, else as its content says."""
     known: dict[int, int | Verdict] = {row["id"]: row["organization_id"] for row in rows if row["organization_id"]}
     unrouted = [
@@ -72,12 +79,12 @@ def _organizations(session: Session, rows: Rows, readings: Mapping[int, Reading]
             customer=statement.customer,
         )
         for row in rows
-        if row["id"] not in known and isinstance(statement := readings[row["id"]], Statement)
+        if row["id"] not in known and (statement := heard.get(row["id"]))
     ]
     settled = {
         payment: organization
         for row, organization in known.items()
-        if isinstance(statement := readings[row], Statement) and isinstance(organization, int)
+        if (statement := heard.get(row)) and isinstance(organization, int)
         for payment in statement.payments
     }
     return known | (route(session, unrouted, settled) if unrouted else {})

@@ -69,7 +69,7 @@ def remind(engine: Engine, *, at: datetime) -> int:
 
 def warn(engine: Engine, *, at: datetime) -> int:
     """Write to students whose packages and passes end soon; return how many."""
-    return _since_then(engine, "packages.warn", warning.warn, at=at)
+    return _since_then(engine, "packages.warn", warning.warn_of_passes, warning.warn_of_packages, at=at)
 
 
 def tell_unbooked(engine: Engine, *, at: datetime) -> int:
@@ -87,11 +87,11 @@ def alert_low_seats(engine: Engine, *, at: datetime) -> int:
     return _until_none(engine, partial(tell_low_seats, at=at))
 
 
-def _since_then(engine: Engine, task: str, step: Callable[..., mark.Batch | None], *, at: datetime) -> int:
+def _since_then(engine: Engine, task: str, *steps: Callable[..., mark.Batch | None], at: datetime) -> int:
     """Look at what came due since a task ended last; if it dies on the way, the next one looks again."""
     with transaction(engine) as session:
         since = mark.looked_until(session, task, at=at)
-    total = _in_batches(engine, partial(step, since=since, at=at))
+    total = sum(_in_batches(engine, partial(step, since=since, at=at)) for step in steps)
     with transaction(engine) as session:
         mark.note(session, task, at=at)
     return total

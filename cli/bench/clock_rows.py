@@ -46,9 +46,9 @@ SELECT organization_id, student_id, id, product_id, 0, 0, 'ALL-ACCESS-30', 'All-
 # The same rows in the same tables, all at once, by somebody who knows that each pass is its student's only one.
 BARE = SQL("""
 WITH noted AS (
-  UPDATE student_packages SET expiry_noted = expires_at
-   WHERE all_access_starts_at IS NOT NULL AND expires_at <= %(at)s
-     AND (expiry_noted IS NULL OR expiry_noted < expires_at)
+  UPDATE student_packages SET pass_expiry_noted = all_access_expires_at
+   WHERE all_access_expires_at <= %(at)s
+     AND (pass_expiry_noted IS NULL OR pass_expiry_noted < all_access_expires_at)
   RETURNING id, organization_id, student_id, order_id, product_code, expires_at
 ), changed AS (
   UPDATE students s SET event_sequence = s.event_sequence + 1, is_elite_member = FALSE, has_all_access = FALSE,

@@ -23,14 +23,14 @@ class UseKind(StrEnum):
     ADJUST = "ADJUST"
 
 
-# What has an end that the clock has not acted on: passes of All-Access, other packages, friend passes.
-_NOT_NOTED = "expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)"
-PASS_ENDING = f"all_access_starts_at IS NOT NULL AND {_NOT_NOTED}"
-ENDING = f"all_access_starts_at IS NULL AND {_NOT_NOTED}"
-FRIEND_ENDING = (
-    "friend_pass_expires_at IS NOT NULL"
-    " AND (friend_expiry_noted IS NULL OR friend_expiry_noted < friend_pass_expires_at)"
-)
+# What has an end that the clock has not acted on: packages, passes of All-Access, friend passes.
+def _not_noted(ends: str, noted: str) -> str:
+    return f"{ends} IS NOT NULL AND ({noted} IS NULL OR {noted} < {ends})"
+
+
+ENDING = _not_noted("expires_at", "expiry_noted")
+PASS_ENDING = _not_noted("all_access_expires_at", "pass_expiry_noted")
+FRIEND_ENDING = _not_noted("friend_pass_expires_at", "friend_expiry_noted")
 
 
 class RedemptionType(StrEnum):
@@ -48,9 +48,10 @@ class StudentPackage(Base):
     Unique (order, line, unit): each unit bought is one package, once. The status is derived, see
     `domain.holding.package.status`. `expires_at` is the exclusive instant of a local midnight; null until the first
     use where the validity starts there. `extended_until` is an end that the
-    studio gave it, later than its days would. `expiry_noted` is the end that the clock has acted on, and
-    `friend_expiry_noted` the friend pass's: an end that became later is due again. `expiry_withheld` says that nobody
-    was told, because the payment had gone back or was disputed: if it comes back, it is due again too.
+    studio gave it, later than its days would. `expiry_noted` is the end that the clock has acted on,
+    `pass_expiry_noted` and `friend_expiry_noted` those of the All-Access and of the friend pass: an end that became
+    later is due again. One that lies beyond its end says that nobody was told, because the payment had gone back or was
+    disputed: if that comes back, it is due again too.
     """
 
     __tablename__ = "student_packages"
@@ -68,7 +69,7 @@ class StudentPackage(Base):
             postgresql_where="redemption_type <> 'PACKAGE_DIRECT'",
         ),
         Index("ix_student_packages_ending", "expires_at", "id", postgresql_where=ENDING),
-        Index("ix_student_packages_pass_ending", "expires_at", "id", postgresql_where=PASS_ENDING),
+        Index("ix_student_packages_pass_ending", "all_access_expires_at", "id", postgresql_where=PASS_ENDING),
         Index("ix_student_packages_friend_ending", "friend_pass_expires_at", "id", postgresql_where=FRIEND_ENDING),
         owned(),
         same_owner("orders", "order_id"),
@@ -103,8 +104,8 @@ class StudentPackage(Base):
     elite_badge: Mapped[bool] = mapped_column(server_default="false")
     extended_until: Mapped[datetime | None]
     expiry_noted: Mapped[datetime | None]
+    pass_expiry_noted: Mapped[datetime | None]
     friend_expiry_noted: Mapped[datetime | None]
-    expiry_withheld: Mapped[bool] = mapped_column(server_default="false")
     redemption_type: Mapped[RedemptionType] = mapped_column(
         choice(RedemptionType, "redemption_type_known"), server_default="PACKAGE_DIRECT"
     )

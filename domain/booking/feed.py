@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.transaction import fetch
 from domain.mail import booking_words as words
+from domain.mail.booking_invite import sequence
 from domain.mail.ics import feed
 from domain.mail.letter import Invite
 from domain.mail.voice import Voice
@@ -25,7 +26,6 @@ SELECT o.name, o.slug, o.timezone, o.language, s.created_at
 """
 
 # A change is another booking (docs/adr/0012): what a calendar keeps is named by the first of them, as in mails.
-# The number of a booking's last change is its last event's, also as in mails.
 BOOKINGS = """
 WITH RECURSIVE shown AS (
   SELECT b.* FROM bookings b
@@ -37,20 +37,16 @@ WITH RECURSIVE shown AS (
    UNION
   SELECT c.shown_id, b.id, (b.metadata ->> 'changedFrom')::bigint
     FROM chain c JOIN bookings b ON b.id = c.before AND b.id < c.id AND b.student_id = %(student)s
-), told AS (
-  SELECT subject, max(sequence) AS sequence, max(created_at) AS at FROM domain_events
-   WHERE student_id = %(student)s AND subject LIKE 'booking/%%' GROUP BY subject
 )
 SELECT b.id, b.start_at, b.end_at, g.name AS class, cs.label AS step, t.name AS teacher, e.label AS seat,
        (SELECT min(c.id) FROM chain c WHERE c.shown_id = b.id) AS first_id,
-       coalesce(told.sequence, 0) AS sequence, greatest(told.at, b.created_at) AS changed_at
+       coalesce((b.metadata ->> 'movedAt')::timestamptz, b.created_at) AS booked_at
   FROM shown b
   LEFT JOIN class_sessions c ON c.id = b.session_id
   LEFT JOIN group_classes g ON g.id = c.group_class_id
   LEFT JOIN course_steps cs ON cs.id = b.course_step_id
   LEFT JOIN teachers t ON t.id = c.teacher_id
   LEFT JOIN seats e ON e.id = b.seat_id
-  LEFT JOIN told ON told.subject = 'booking/' || b.id
  ORDER BY b.start_at, b.id
 """
 
@@ -59,7 +55,7 @@ def calendar(session: Session, student_id: int, *, at: datetime) -> bytes:
     """Return a student's active bookings, from 90 days ago on; the same ones are the same bytes."""
     (owner,) = fetch(session, OWNER, student=student_id)
     rows = fetch(session, BOOKINGS, student=student_id, since=at - PAST, most=MOST)
-    changed_at = max((row["changed_at"] for row in rows), default=owner["created_at"])
+    changed_at = max((row["booked_at"] for row in rows), default=owner["created_at"])
     invites = [_invite(row, owner) for row in rows]
     return feed(invites, name=owner["name"], timezone=owner["timezone"], at=changed_at)
 
@@ -68,7 +64,7 @@ def _invite(row: Mapping[str, Any], owner: Mapping[str, Any]) -> Invite:
     place = words.place(row, Voice(owner["language"], owner["timezone"]))
     return Invite(
         uid=f"booking-{row['first_id']}@{owner['slug']}.punchcard",
-        sequence=row["sequence"],
+        sequence=sequence(row["booked_at"]),
         start_at=row["start_at"],
         end_at=row["end_at"],
         timezone=owner["timezone"],

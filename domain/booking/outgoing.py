@@ -115,7 +115,7 @@ class Outgoing:
     ) -> None:
         """Add the mail and the domain event of a change to a booking; the mail may be of a kind of its own."""
         self.note(student, what, booking, at=at)
-        kind, key = mail or what, f"booking:{booking['id']}:{student.sequence}"
+        kind, key = mail or what, numbered(f"booking:{booking['id']}", student)
         self.mail(student, kind, key, booking_id=booking["id"], at=at)
 
     def note(self, student: Student, what: str, booking: Mapping[str, Any], *, at: datetime) -> None:
@@ -165,6 +165,11 @@ class Outgoing:
             "extended_until": package.extended_until,
             "all_access_expires_at": package.all_access.ends_at if package.all_access else None,
         }
+
+
+def numbered(about: str, student: Student) -> str:
+    """Return the key of a mail about a change, by the number of its event, which is that student's own."""
+    return f"{about}:{student.sequence}:s{student.id}"
 
 
 def _leaving(student: Student, at: datetime) -> Row:

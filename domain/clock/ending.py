@@ -22,7 +22,7 @@ NEWS = timedelta(days=3)
 class Ending:
     """A kind of end: its event, the column that says when it is, the one that says until which it was noted.
 
-    `due` is what its partial index holds. With a package its drafts end; a friend pass is told if nobody came by it.
+    `due` is what its partial index holds, `told` which of them are worth telling, `closes` what ends with them.
     """
 
     event: str
@@ -35,8 +35,13 @@ class Ending:
 
 UNUSED = """NOT EXISTS (SELECT FROM bookings b WHERE b.student_package_id = k.id
                      AND b.payment_type = 'FRIEND_PASS' AND b.status <> 'CANCELLED')"""
-PASSES = Ending("pass.expired", "expires_at", "expiry_noted", PASS_ENDING, closes=CLOSE)
-PACKAGES = Ending("package.expired", "expires_at", "expiry_noted", ENDING, closes=CLOSE)
+# A pass that is nothing else ends as one; a bundle with credits ends as a package too, maybe later.
+HAS_CREDITS = """(k.all_access_expires_at IS NULL
+                     OR EXISTS (SELECT FROM student_package_allowances a WHERE a.student_package_id = k.id))"""
+PASSES = Ending("pass.expired", "all_access_expires_at", "pass_expiry_noted", PASS_ENDING)
+PACKAGES = Ending(
+    "package.expired", "expires_at", "expiry_noted", ENDING, told=f"{LIVE} AND {HAS_CREDITS}", closes=CLOSE
+)
 FRIENDS = Ending(
     "friend_pass.expired",
     "friend_pass_expires_at",
@@ -52,11 +57,12 @@ SELECT id FROM students
  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 
-# Where the payment went back or is disputed nobody is told, until it comes back. What a student is, is what they hold.
+# Where the payment went back or is disputed nobody is told, until it comes back: it is noted a second beyond its end
+# (domain.purchase.withheld). What a student is, is what they hold.
 END = """
 WITH noted AS (
   UPDATE student_packages k
-     SET {noted} = k.{ends}, expiry_withheld = k.expiry_withheld OR (%(withholds)s AND NOT ({live}))
+     SET {noted} = k.{ends} + CASE WHEN {live} THEN interval '0' ELSE interval '1 second' END
     FROM orders o LEFT JOIN payments p ON p.id = o.payment_id
    WHERE k.student_id = ANY(%(students)s) AND {due} AND k.{ends} <= %(at)s AND o.id = k.order_id
   RETURNING k.id, k.organization_id, k.student_id, k.order_id, k.product_code, k.{ends} AS ended_at, {told} AS is_told
@@ -104,6 +110,5 @@ def end(session: Session, kind: Ending, *, at: datetime) -> int:
     statement = END.format(
         **names, noted=kind.noted, told=kind.told, live=LIVE, closes=kind.closes, flags=FLAGS_OF, written=WRITTEN
     )
-    values = {"students": students, "event": kind.event, "withholds": kind is not FRIENDS, "news": at - NEWS, "at": at}
-    (row,) = fetch(session, statement, **values)
+    (row,) = fetch(session, statement, students=students, event=kind.event, news=at - NEWS, at=at)
     return int(row["noted"])

@@ -20,6 +20,8 @@ SELECT c.id FROM class_sessions c
  WHERE c.group_class_id IN (
          SELECT x.group_class_id FROM course_step_options x
            JOIN course_steps t ON t.id = x.course_step_id AND t.deleted_at IS NULL
+           JOIN course_programs m ON m.id = t.course_program_id
+           JOIN products d ON d.id = m.product_id AND d.active AND d.deleted_at IS NULL
           WHERE x.active AND x.deleted_at IS NULL)
    AND c.status = 'SCHEDULED' AND NOT c.arranged AND c.start_at > %(at)s AND c.low_seats_at IS NULL
    AND (free.places <= o.low_seats_threshold

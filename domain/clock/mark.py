@@ -46,10 +46,10 @@ def _batch(row: Mapping[str, Any]) -> Batch:
 def looked_until(session: Session, task: str, *, at: datetime) -> datetime:
     """Return since when a task must look: where it ended before, or from the beginning if it never ran.
 
-    A clock that was ahead for a while has marked what is still to come: then the present counts.
+    A mark in the future was made by a clock that was ahead for a while: nobody knows what it has seen.
     """
     rows = fetch(session, LOOKED, task=task)
-    return min(rows[0]["done_through"], at) - OVERLAP if rows else BEGINNING
+    return rows[0]["done_through"] - OVERLAP if rows and rows[0]["done_through"] <= at else BEGINNING
 
 
 def note(session: Session, task: str, *, at: datetime) -> None:

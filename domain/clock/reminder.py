@@ -34,7 +34,7 @@ WITH due AS (
   SELECT organization_id, student_id, 'booking.reminder',
          'booking:' || id || ':' || extract(epoch FROM start_at)::bigint || ':' || minutes, id, gen_random_uuid(),
          %(at)s, %(at)s
-    FROM due ORDER BY start_at, id
+    FROM due ORDER BY student_id, id
   ON CONFLICT (organization_id, kind, dedupe_key) DO NOTHING
   RETURNING id
 )

@@ -48,7 +48,7 @@ WITH due AS (
          (organization_id, student_id, kind, dedupe_key, step_progress_id, message_id, due_at, created_at)
   SELECT organization_id, student_id, 'step.unbooked', 'progress:' || id || ':' || week, id, gen_random_uuid(),
          %(at)s, %(at)s
-    FROM due ORDER BY id
+    FROM due ORDER BY student_id, id
   ON CONFLICT (organization_id, kind, dedupe_key) DO NOTHING
   RETURNING id
 )

@@ -15,41 +15,49 @@ DAYS = (7, 1)
 # Of one transaction.
 MOST = 2_000
 
-# What is left: a pass until its end, else a credit. Of two warnings that are due together the later one tells it all.
-# Who bought it after a warning's moment knows it. The hour more is for weeks in which clocks change.
-WARN = f"""
+# Of two warnings that are due together the later one tells it all. Who bought it after a warning's moment knows it.
+# The hour more is for weeks in which clocks change.
+WARN = """
 WITH due AS (
-  SELECT k.id, k.organization_id, k.student_id, k.expires_at, k.extended_until, min(d.days) AS days
+  SELECT k.id, k.organization_id, k.student_id, k.{ends} AS end_at, min(d.days) AS days
     FROM unnest(%(days)s::int[]) AS d (days)
-    JOIN student_packages k ON ({ENDING} OR {PASS_ENDING}) AND k.expires_at >= %(after_at)s
-     AND k.expires_at > greatest(%(at)s, %(since)s + make_interval(days => d.days, hours => -1))
-     AND k.expires_at <= %(at)s + make_interval(days => d.days, hours => 1)
+    JOIN student_packages k ON {due} AND k.{ends} >= %(after_at)s
+     AND k.{ends} > greatest(%(at)s, %(since)s + make_interval(days => d.days, hours => -1))
+     AND k.{ends} <= %(at)s + make_interval(days => d.days, hours => 1)
     JOIN organizations g ON g.id = k.organization_id
     JOIN students s ON s.id = k.student_id AND s.email IS NOT NULL
     JOIN orders o ON o.id = k.order_id LEFT JOIN payments p ON p.id = o.payment_id
    CROSS JOIN LATERAL (
-     SELECT (k.expires_at AT TIME ZONE g.timezone - make_interval(days => d.days)) AT TIME ZONE g.timezone AS at) moment
-   WHERE moment.at > %(since)s AND moment.at <= %(at)s AND k.purchased_at <= moment.at AND {LIVE}
-     AND (k.expires_at, k.id) > (%(after_at)s, %(after_id)s)
-     AND (k.all_access_starts_at IS NOT NULL OR EXISTS (
-           SELECT FROM student_package_allowances a WHERE a.student_package_id = k.id
-              AND a.credits > (SELECT coalesce(sum(u.credits), 0) FROM package_uses u WHERE u.allowance_id = a.id)))
-   GROUP BY k.id ORDER BY k.expires_at, k.id LIMIT {MOST}
+     SELECT (k.{ends} AT TIME ZONE g.timezone - make_interval(days => d.days)) AT TIME ZONE g.timezone AS at) moment
+   WHERE moment.at > %(since)s AND moment.at <= %(at)s AND k.purchased_at <= moment.at AND {live} AND {left}
+     AND (k.{ends}, k.id) > (%(after_at)s, %(after_id)s)
+   GROUP BY k.id ORDER BY k.{ends}, k.id LIMIT {most}
 ), written AS (
   INSERT INTO notifications
          (organization_id, student_id, kind, dedupe_key, student_package_id, message_id, due_at, created_at)
   SELECT organization_id, student_id, 'package.expiring',
-         'package:' || id || ':' || days || coalesce(':' || extract(epoch FROM extended_until)::bigint, ''), id,
-         gen_random_uuid(), %(at)s, %(at)s
-    FROM due ORDER BY expires_at, id
+         'package:' || id || ':' || days || ':' || extract(epoch FROM end_at)::bigint, id, gen_random_uuid(),
+         %(at)s, %(at)s
+    FROM due ORDER BY student_id, id
   ON CONFLICT (organization_id, kind, dedupe_key) DO NOTHING
   RETURNING id
 )
-SELECT (SELECT count(*) FROM written) AS written, expires_at AS last_at, id AS last_id
-  FROM due ORDER BY expires_at DESC, id DESC LIMIT 1
-"""  # noqa: S608 - our own text
+SELECT (SELECT count(*) FROM written) AS written, end_at AS last_at, id AS last_id
+  FROM due ORDER BY end_at DESC, id DESC LIMIT 1
+"""
+CREDITS_LEFT = """EXISTS (
+     SELECT FROM student_package_allowances a WHERE a.student_package_id = k.id
+        AND a.credits > (SELECT coalesce(sum(u.credits), 0) FROM package_uses u WHERE u.allowance_id = a.id))"""
+# A pass is left until it ends; a bundle of both may have an end of each, and is warned of once where they are one.
+PASSES = WARN.format(ends="all_access_expires_at", due=PASS_ENDING, live=LIVE, left="TRUE", most=MOST)
+PACKAGES = WARN.format(ends="expires_at", due=ENDING, live=LIVE, left=CREDITS_LEFT, most=MOST)
 
 
-def warn(session: Session, after: Batch, *, since: datetime, at: datetime) -> Batch | None:
-    """Write the warnings that came due since an instant, of some packages beyond a batch; None if there are none."""
-    return next_batch(session, WARN, after, days=list(DAYS), since=since, at=at)
+def warn_of_passes(session: Session, after: Batch, *, since: datetime, at: datetime) -> Batch | None:
+    """Write warnings of passes that came due since an instant, beyond a batch; None if there are none."""
+    return next_batch(session, PASSES, after, days=list(DAYS), since=since, at=at)
+
+
+def warn_of_packages(session: Session, after: Batch, *, since: datetime, at: datetime) -> Batch | None:
+    """Write warnings of packages with credits left that came due since an instant, beyond a batch; None if none are."""
+    return next_batch(session, PACKAGES, after, days=list(DAYS), since=since, at=at)

@@ -29,7 +29,7 @@ MOVES: Mapping[str, str] = {
     "jobs": "UPDATE jobs SET student_id = %(into)s WHERE id = ANY(%(queued)s)",
     "notifications": r"""
 UPDATE notifications SET student_id = %(into)s,
-       dedupe_key = regexp_replace(dedupe_key, '^(booking:\d+):(\d+)$', '\1:0:\2:' || %(source)s::bigint)
+       dedupe_key = regexp_replace(dedupe_key, '^(booking:\d+):(\d+:s\d+)$', '\1:0:\2')
  WHERE id IN (SELECT id FROM notifications WHERE student_id = %(source)s AND status IN ('PARKED', 'VOID')
               UNION SELECT id FROM notifications WHERE student_id = %(source)s AND status = 'PENDING')""",
     # One each: that of who stays goes on, and the other one ends.

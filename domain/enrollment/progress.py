@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from db.models import BookingStatus, EnrollmentStatus, StepStatus
-from domain.booking.outgoing import Outgoing, Row
+from domain.booking.outgoing import Outgoing, Row, numbered
 from domain.booking.shape import written
 from domain.booking.state import Student
 from domain.enrollment.enrollment import Enrollment, Step
@@ -158,5 +158,5 @@ def shown_step(step: Step) -> Row:
 
 def mail(outgoing: Outgoing, student: Student, event: str, enrollment: Enrollment, *, at: datetime) -> None:
     """Write to a student of the change to an enrollment that was published last."""
-    key = f"package:{enrollment.package_id}:{student.sequence}"
+    key = numbered(f"package:{enrollment.package_id}", student)
     outgoing.mail(student, event, key, student_package_id=enrollment.package_id, at=at)

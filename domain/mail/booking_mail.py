@@ -81,9 +81,7 @@ SELECT n.kind, n.dedupe_key, n.message_id::text,
        before_class.name AS before_class, before_seat.label AS before_seat,
        guest.guest_name AS guest, guest.status AS guest_status, guest_seat.label AS guest_seat,
        (SELECT min(chain.id) FROM chain) AS first_id, told.start_at AS told_start_at, told.end_at AS told_end_at,
-       (SELECT max(v.sequence) FROM domain_events v
-         WHERE n.kind = %(reminder)s AND v.student_id = n.student_id AND v.subject = 'booking/' || b.id)
-         AS told_sequence,
+       n.created_at AS told_at, coalesce((b.metadata ->> 'movedAt')::timestamptz, b.created_at) AS booked_at,
        n.kind <> %(reminder)s AND EXISTS (SELECT 1 FROM domain_events v
                 WHERE v.student_id = n.student_id AND v.sequence > split_part(n.dedupe_key, ':', 3)::bigint
                   AND v.subject = 'booking/' || b.id AND v.type = ANY(%(kinds)s)) AS is_outdone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -89,18 +89,24 @@ def _add_zone(calendar: Calendar, invites: Sequence[Invite], timezone: str) -> N
 def _event(invite: Invite, at: datetime) -> Event:
     from icalendar import Event  # noqa: PLC0415 - its import takes longer than a mail
 
-    event, local = Event(), ZoneInfo(invite.timezone)
+    event, (start, end) = Event(), _local(invite)
     event.add("uid", _line(invite.uid))
     event.add("sequence", invite.sequence)
     event.add("dtstamp", at)
-    event.add("dtstart", invite.start_at.astimezone(local))
-    event.add("dtend", invite.end_at.astimezone(local))
+    event.add("dtstart", start)
+    event.add("dtend", end)
     event.add("summary", _line(invite.summary))
     if invite.description:
         event.add("description", "\n".join(map(_line, invite.description.splitlines())))
     event.add("status", "CANCELLED" if invite.is_cancelled else "CONFIRMED")
     event.add("transp", "TRANSPARENT" if invite.is_cancelled else "OPAQUE")
     return event
+
+
+def _local(invite: Invite) -> tuple[datetime, datetime]:
+    """Return the times as they are shown; in an hour that a night has twice, as instants, which are there once."""
+    start, end = (each.astimezone(ZoneInfo(invite.timezone)) for each in (invite.start_at, invite.end_at))
+    return (start.astimezone(UTC), end.astimezone(UTC)) if start.fold or end.fold else (start, end)
 
 
 def _who(name: str, email: str) -> vCalAddress:

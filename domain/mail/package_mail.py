@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.models import ServiceType
 from db.transaction import fetch
+from domain.clock.ending import NEWS
 from domain.mail.credit_words import number_of_credits
 from domain.mail.letter import Card, Letter, envelope
 from domain.mail.voice import Voice, voice_of
@@ -53,38 +54,48 @@ Row = Mapping[str, Any]
 
 
 def read_expiring_mail(session: Session, notification_id: int, *, at: datetime) -> Letter | None:
-    """Read what a warning must say; None if nothing is left, or the end is not as near, or nearer, than it says."""
+    """Read what a warning must say; None if nothing of it ends then, or the end is not as near, or nearer, by now."""
     (row,) = fetch(session, PACKAGE, id=notification_id, at=at)
-    if row["expires_at"] is None or not row["is_held"] or not (row["credits"] or row["all_access_expires_at"]):
+    if not row["is_held"] or not (_ends_as_pass(row) or _ends_with_credits(row)):
         return None
     days = int(row["dedupe_key"].split(":")[2])
-    is_last = days == LAST_WARNING
-    until = row["expires_at"] if is_last else _before_end(row, LAST_WARNING)
+    until = _end(row) if days == LAST_WARNING else _before_end(row, LAST_WARNING)
     return expiring_mail(row) if _before_end(row, days) <= at < until else None
+
+
+def _end(row: Row) -> datetime:
+    """Return the end that a warning is about: a bundle has one of its pass, and maybe a later one of its credits."""
+    return datetime.fromtimestamp(int(row["dedupe_key"].split(":")[3]), UTC)
+
+
+def _ends_as_pass(row: Row) -> bool:
+    return bool(row["all_access_expires_at"] == _end(row))
+
+
+def _ends_with_credits(row: Row) -> bool:
+    return bool(row["credits"]) and row["expires_at"] == _end(row)
 
 
 def _before_end(row: Row, days: int) -> datetime:
     """Return the instant so many local days before the end."""
-    local: datetime = row["expires_at"].astimezone(ZoneInfo(row["timezone"]))
-    return local - timedelta(days=days)
+    return _end(row).astimezone(ZoneInfo(row["timezone"])) - timedelta(days=days)
 
 
 def read_pass_expired_mail(session: Session, notification_id: int, *, at: datetime) -> Letter | None:
-    """Read what a mail about a pass that has ended must say; None if it lasts longer by now, or its money is away."""
+    """Read what a mail about a pass that has ended must say; None if it is none or no news, or its money is away."""
     (row,) = fetch(session, PACKAGE, id=notification_id, at=at)
-    told = int(row["dedupe_key"].split(":")[2])
-    if not row["is_held"] or row["expires_at"] is None or row["expires_at"].timestamp() > told:
-        return None
-    return pass_expired_mail(row)
+    told = datetime.fromtimestamp(int(row["dedupe_key"].split(":")[2]), UTC)
+    lasts = row["all_access_expires_at"] is None or row["all_access_expires_at"] > told
+    return None if lasts or not row["is_held"] or told + NEWS <= at else pass_expired_mail(row)
 
 
 def expiring_mail(row: Row) -> Letter:
     """Return the warning of a row of `PACKAGE`."""
     voice = voice_of(row)
-    day = voice.last_day(row["expires_at"])
+    day = voice.last_day(_end(row))
     return Letter(
         **envelope(row, voice, voice.say("{package} ends on {day}", package=row["package"], day=day)),
-        heading=voice.say("Your pass ends soon") if _is_pass(row) else voice.say("Your package ends soon"),
+        heading=voice.say("Your pass ends soon") if _ends_as_pass(row) else voice.say("Your package ends soon"),
         cards=(Card(row["package"], tuple(_left(row, voice)), voice.say("Valid through {day}", day=day)),),
         notes=(
             voice.say("It pays for sessions that begin through that day: book them while there are places."),
@@ -97,7 +108,7 @@ def expiring_mail(row: Row) -> Letter:
 def pass_expired_mail(row: Row) -> Letter:
     """Return the mail about a pass that has ended, of a row of `PACKAGE`."""
     voice = voice_of(row)
-    day = voice.last_day(row["expires_at"])
+    day = voice.last_day(row["all_access_expires_at"])
     buy = voice.say("If you want to go on, buy your next pass or package whenever you like.")
     return Letter(
         **envelope(row, voice, voice.say("{package} has ended", package=row["package"])),
@@ -108,15 +119,11 @@ def pass_expired_mail(row: Row) -> Letter:
     )
 
 
-def _is_pass(row: Row) -> bool:
-    return row["all_access_expires_at"] is not None
-
-
 def _left(row: Row, voice: Voice) -> Iterator[str]:
-    """Say what is left: days of a pass, and the credits of each line."""
-    if _is_pass(row):
+    """Say what is left until then: days of a pass, and the credits of each line."""
+    if _ends_as_pass(row):
         yield voice.say("All-Access")
-    for service, minutes, number in row["credits"] or ():
+    for service, minutes, number in row["credits"] if _ends_with_credits(row) else ():
         credits_left = number_of_credits(voice, service, number)
         if service == ServiceType.COURSE:
             yield voice.say("{credits} left", credits=credits_left)

@@ -23,9 +23,6 @@ from domain.privacy.quiet import check_quiet
 from domain.privacy.stored import stored_events
 from domain.purchase.payment import erase as without_person
 
-# As in a job's caller.
-ROLES = ("STUDENT", "STAFF", "ADMIN")
-
 LOCKS = (
     "SELECT 1 FROM payments WHERE id = ANY(%(payments)s) ORDER BY stripe_key FOR NO KEY UPDATE",
     """SELECT 1 FROM stripe_customers WHERE student_id = ANY(%(ids)s)
@@ -107,7 +104,7 @@ def _erase_rows(session: Session, person: Person, events: Rows, *, at: datetime)
         "organization": person.organization_id,
         "ids": person.ids,
         "names": person.names,
-        "actors": [f"{role} {name}" for role in ROLES for name in person.names],
+        "actors": person.actors,
         "events": kept,
         "notes": NOTES,
         "told": TOLD,

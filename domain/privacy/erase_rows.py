@@ -17,11 +17,14 @@ TOLD = ["studentId", "memberId", "mergedFrom", "mergedInto", "email", "name", "g
 # Who did something is kept, unless they did it themselves: then it is by their role alone.
 ACTOR = "CASE WHEN {actor} = ANY(%(actors)s) THEN split_part({actor}, ' ', 1) ELSE {actor} END"
 
-# Their own commands, and those by which staff named them.
+# Commands about them, and those by which staff named them.
 JOBS = """
 student_id = ANY(%(ids)s) OR organization_id = %(organization)s
- AND (caller = ANY(%(actors)s) OR student_id IS NULL AND request ->> 'memberId' = ANY(%(names)s))
+ AND student_id IS NULL AND request ->> 'memberId' = ANY(%(names)s)
 """
+# As `domain.legacy.kinds.unnamed` does it.
+NAME = "substr(caller, strpos(caller, ' ') + 1)"
+HASH = f"'{UNNAMED}' || encode(sha256(convert_to({{text}}, 'UTF8')), 'hex')"
 
 ERASURES: Mapping[str, str] = {
     "students": """
@@ -68,9 +71,13 @@ UPDATE jobs SET request = '{{}}', idempotency_key = NULL, fingerprint = NULL, la
                       ELSE coalesce(problem ->> 'code', '{REASON}') END,
          'detail', 'The student was erased, and with them what was told of this.') END
  WHERE {JOBS}""",  # noqa: S608 - our own text
+    # What they did as staff is about others, and stays: a command sent again with its key is known by the hash.
+    "callers": f"""
+UPDATE jobs SET caller = split_part(caller, ' ', 1) || ' ' || {HASH.format(text=NAME)}
+ WHERE organization_id = %(organization)s AND caller = ANY(%(actors)s)""",  # noqa: S608 - our own text
     # Known as taken over, by a name that says nothing: whoever imports the same records again brings nobody back.
     "legacy_records": f"""
-UPDATE legacy_records SET legacy_id = '{UNNAMED}' || encode(sha256(convert_to(legacy_id, 'UTF8')), 'hex')
+UPDATE legacy_records SET legacy_id = {HASH.format(text="legacy_id")}
  WHERE organization_id = %(organization)s AND kind = 'student' AND row_id = ANY(%(ids)s)""",  # noqa: S608 - our own text
 }
 COUNT = "WITH erased AS ({erasure} RETURNING 1) SELECT count(*) AS n FROM erased"

@@ -23,20 +23,27 @@ SELECT id, external_id, email, name FROM students
 CUSTOMERS = """
 SELECT stripe_customer_id FROM stripe_customers WHERE student_id = ANY(%(ids)s) ORDER BY stripe_customer_id
 """
-# A payment that became no order is whose it names; else it is the customer's, or that of the address.
+# A payment that became no order is whose it names; else it is the customer's, or that of the address where nobody
+# has the customer.
 PAYMENTS = """
 SELECT p.id, p.stripe_key, p.facts FROM payments p JOIN orders o ON o.payment_id = p.id
  WHERE o.student_id = ANY(%(ids)s)
 UNION ALL
-SELECT p.id, p.stripe_key, p.facts FROM payments p
+SELECT p.id, p.stripe_key, p.facts
+  FROM payments p
+  LEFT JOIN stripe_customers c USING (stripe_customer_id, organization_id)
+ CROSS JOIN LATERAL (
+       SELECT array_agg(named) FILTER (WHERE named IS NOT NULL) AS names, array_agg(lower(fact ->> 'email')) AS emails
+         FROM jsonb_each(p.facts) AS stated (source, fact),
+              coalesce(fact ->> 'client_reference_id', fact ->> 'student_id') AS named) said
  WHERE p.organization_id = %(organization)s AND NOT EXISTS (SELECT FROM orders o WHERE o.payment_id = p.id)
-   AND EXISTS (SELECT FROM jsonb_each(p.facts) said,
-                      coalesce(said.value ->> 'client_reference_id', said.value ->> 'student_id') AS named
-                WHERE named = ANY(%(names)s)
-                   OR named IS NULL AND (said.value ->> 'customer' = ANY(%(customers)s)
-                                         OR lower(said.value ->> 'email') = ANY(%(emails)s)))
+   AND CASE WHEN said.names IS NOT NULL THEN said.names && %(names)s
+            WHEN c.student_id IS NOT NULL THEN c.student_id = ANY(%(ids)s)
+            ELSE said.emails && %(emails)s END
  ORDER BY stripe_key
 """
+# As in a job's caller.
+ROLES = ("STUDENT", "STAFF", "ADMIN")
 
 
 ERASED = """
@@ -64,6 +71,11 @@ class Person:
     customers: list[str]
     payments: dict[str, int]
 
+    @property
+    def actors(self) -> list[str]:
+        """Return what they are called as who did something; the same id may be a student's and staff's."""
+        return [f"{role} {name}" for role in ROLES for name in self.names]
+
 
 def find_person(session: Session, organization_id: int, name: str) -> Person:
     """Return whom a name means: the frontend's id, or the e-mail address of a guest.
@@ -81,7 +93,7 @@ def find_person(session: Session, organization_id: int, name: str) -> Person:
     customers = [row["stripe_customer_id"] for row in fetch(session, CUSTOMERS, ids=ids)]
     names = [row["external_id"] for row in records if row["external_id"]]
     emails = {row["email"] for row in records if row["email"]}
-    about = {"organization": organization_id, "ids": ids, "names": names, "customers": customers}
+    about = {"organization": organization_id, "ids": ids, "names": names}
     payments = fetch(session, PAYMENTS, **about, emails=[email.lower() for email in emails])
     told = sorted(emails | _addresses(payments))
     keys = {row["stripe_key"]: row["id"] for row in payments}

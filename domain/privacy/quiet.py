@@ -26,7 +26,8 @@ SELECT 'session ' || w.session_id AS what FROM waitlist_entries w JOIN class_ses
 JOBS = """
 SELECT id AS what FROM jobs
  WHERE status IN ('QUEUED', 'RUNNING') AND organization_id = %(organization)s
-   AND (student_id = ANY(%(ids)s) OR student_id IS NULL AND request ->> 'memberId' = ANY(%(names)s)) ORDER BY id
+   AND (student_id = ANY(%(ids)s) OR caller = ANY(%(actors)s)
+        OR student_id IS NULL AND request ->> 'memberId' = ANY(%(names)s)) ORDER BY id
 """
 
 
@@ -37,7 +38,8 @@ def check_quiet(session: Session, person: Person, events: Rows, *, at: datetime)
         EraseRefused: names it, and says what to do first.
 
     """
-    values = {"organization": person.organization_id, "ids": person.ids, "names": person.names, "at": at}
+    who = {"organization": person.organization_id, "ids": person.ids, "names": person.names, "actors": person.actors}
+    values = who | {"at": at}
     found = {name: fetch(session, statement, **values) for name, statement in QUESTIONS.items()}
     found["events"] = [_event(row) for row in events if row["status"] not in {"PROCESSED", "IGNORED"}]
     if reasons := list(_reasons(found)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,8 +17,7 @@ Json = dict[str, Any]
 CANDIDATES = """
 SELECT e.id, e.event_id, e.organization_id, e.type, e.status, e.error_code, e.received_at, e.finished_at, e.payload,
        e.payload_hash, e.line_items, coalesce(e.payment_key = ANY(%(keys)s), FALSE) AS paid,
-       EXISTS (SELECT FROM payments p JOIN orders o ON o.payment_id = p.id
-                WHERE p.stripe_key = e.payment_key AND o.student_id <> ALL(%(ids)s)) AS of_others
+       EXISTS (SELECT FROM payments p WHERE p.stripe_key = e.payment_key) AS standing
   FROM stripe_events e
  WHERE (e.organization_id = %(organization)s OR e.organization_id IS NULL)
    AND (e.payment_key = ANY(%(keys)s)
@@ -26,13 +25,27 @@ SELECT e.id, e.event_id, e.organization_id, e.type, e.status, e.error_code, e.re
            AND EXISTS (SELECT FROM unnest(%(marks)s::bytea[]) mark WHERE position(mark IN e.payload) > 0))
  ORDER BY e.id
 """
+OTHERS = """
+SELECT stripe_customer_id FROM stripe_customers
+ WHERE stripe_customer_id = ANY(%(customers)s) AND student_id <> ALL(%(ids)s)
+"""
 
 
 def stored_events(session: Session, person: Person) -> Rows:
     """Return the rows of the events that are a person's, oldest first."""
-    values = {"organization": person.organization_id, "ids": person.ids, "keys": list(person.payments)}
-    rows = fetch(session, CANDIDATES, **values, marks=_marks(person))
-    return [row for row in rows if row["paid"] or (not row["of_others"] and _is_theirs(row, person))]
+    values = {"organization": person.organization_id, "keys": list(person.payments), "marks": _marks(person)}
+    rows = fetch(session, CANDIDATES, **values)
+    # A payment that stands and is not theirs is somebody else's, and with it what is said of it.
+    said = {row["id"]: parsed(row["payload"]) for row in rows if not (row["paid"] or row["standing"])}
+    others = _customers_of_others(session, person, said.values())
+    return [row for row in rows if row["paid"] or _is_theirs(row, said.get(row["id"]), person, others)]
+
+
+def _customers_of_others(session: Session, person: Person, said: Iterable[object]) -> set[str]:
+    """Return which of the customers that events name are somebody else's."""
+    named = {each for every in said for each in _ids(_told(every), "id", "customer")} - {*person.customers}
+    rows = fetch(session, OTHERS, ids=person.ids, customers=list(named)) if named else []
+    return {row["stripe_customer_id"] for row in rows}
 
 
 def _marks(person: Person) -> list[bytes]:
@@ -46,12 +59,12 @@ def _object_id(key: str) -> str:
     return key.removeprefix("charge:")
 
 
-def _is_theirs(row: Mapping[str, Any], person: Person) -> bool:
+def _is_theirs(row: Mapping[str, Any], said: object, person: Person, others: set[str]) -> bool:
     """Say whether an event is about a person; whom a name or an address means, only its organization says.
 
-    What nobody will act on any more may be anybody's.
+    What nobody will act on any more may be anybody's. An address says whose an event is where no customer does:
+    families share one.
     """
-    said = parsed(row["payload"])
     told = _told(said)
     if _ids(told, "id", "payment_intent", "charge") & {*map(_object_id, person.payments)}:
         return True
@@ -60,8 +73,9 @@ def _is_theirs(row: Mapping[str, Any], person: Person) -> bool:
     named = told.get("client_reference_id") or (metadata.get("student_id") if isinstance(metadata, dict) else None)
     if named:
         return is_ours and named in person.names
-    if _ids(told, "id", "customer") & {*person.customers}:
-        return True
+    customers = _ids(told, "id", "customer")
+    if customers & ({*person.customers} | others):
+        return not customers.isdisjoint(person.customers)
     addresses = {email.lower() for email in person.emails}
     return is_ours and any(text.lower() in addresses for text in _texts(said))
 

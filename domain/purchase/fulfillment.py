@@ -6,7 +6,6 @@ whose it is is found (students locked), `decide` says in plain Python what must 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,11 +33,18 @@ from domain.student import settled
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one event of one organization says."""
+    """What one event of one organization says; `payment` is whose it is, also where it says nothing of it."""
 
     event_id: int
     organization_id: int
     facts: tuple[Fact, ...]
+    payment: str | None = None
+
+    @property
+    def keys(self) -> list[Key]:
+        """The payments that it is about: those of its facts first, in their order."""
+        about = [fact.key for fact in self.facts] + ([self.payment] if self.payment else [])
+        return [(self.organization_id, key) for key in about]
 
 
 Judgement = list[SaleLine] | DomainError | NotReady
@@ -47,14 +53,15 @@ Judged = Mapping[Key, Judgement]
 
 def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int, Verdict]:
     """Act on what events say; return what became of each, by its id."""
-    facts: dict[Key, list[Fact]] = defaultdict(list)
+    facts: dict[Key, list[Fact]] = {key: [] for each in told for key in each.keys}
     for each in told:
-        for fact in each.facts:
-            facts[each.organization_id, fact.key].append(fact)
+        for fact, key in zip(each.facts, each.keys, strict=False):
+            facts[key].append(fact)
     standing = record(session, facts, at=at) if facts else {}
-    judged = _judge_all(session, {key: each for key, each in standing.items() if not each.fulfilled})
-    granted = _settle(session, standing, judged, at=at)
-    wake(session, granted + [key[1] for key, each in standing.items() if each.is_new], at=at)
+    heard = {key: each for key, each in standing.items() if facts[key]}
+    judged = _judge_all(session, {key: each for key, each in heard.items() if not each.fulfilled})
+    granted = _settle(session, heard, judged, at=at)
+    wake(session, granted + [key[1] for key, each in heard.items() if each.is_new], at=at)
     return {each.event_id: _verdict(each, standing, judged) for each in told}
 
 
@@ -150,8 +157,12 @@ def _bought(placed: Sequence[Placed], sales: Sequence[Sale]) -> list[Bought]:
 
 
 def _lines(standing: Standing, judgement: Judgement | None) -> list[SaleLine] | None:
-    """Return what a payment is about to buy, nothing for one that bought it before; None if no order is concerned."""
-    if standing.fulfilled:
+    """Return what a payment is about to buy, nothing for one that bought it before; None if no order is concerned.
+
+    Whatever the catalog says by now, an order that stands is told that it is not paid.
+    """
+    is_refused = not isinstance(judgement, list)
+    if standing.fulfilled or (is_refused and standing.order and not standing.purchase.paid):
         return [] if standing.is_changed else None
     return judgement if isinstance(judgement, list) and judgement and standing.purchase.begun else None
 
@@ -172,9 +183,8 @@ def _key(standing: Standing) -> Key:
 
 def _verdict(told: Told, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
     """Return the first thing that stands in the way of an event, or that it is done."""
-    keys = [(told.organization_id, fact.key) for fact in told.facts]
-    verdicts = [_of_fact(fact, key, standing, judged) for fact, key in zip(told.facts, keys, strict=True)]
-    erased = any(standing[key].purchase.is_erased for key in keys if key in standing)
+    verdicts = [_of_fact(fact, key, standing, judged) for fact, key in zip(told.facts, told.keys, strict=False)]
+    erased = any(standing[key].purchase.is_erased for key in told.keys if key in standing)
     return next((verdict for verdict in verdicts if not isinstance(verdict, Done)), Forgotten() if erased else Done())
 
 

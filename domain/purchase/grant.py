@@ -107,7 +107,7 @@ def decide(sales: Sequence[Sale], holders: Mapping[int, Holder], *, at: datetime
         if order is None:
             names = {"payment_id": sale.standing.payment_id, "student_id": sale.student_id, "created_at": at}
             decision.new_orders.append(names | _order(sale))
-        elif not order.fulfilled:
+        elif sale.lines and not order.fulfilled:
             decision.begun_orders.append({"id": order.id} | _order(sale))
         elif (order.status, order.paid) != (sale.purchase.order_status, sale.purchase.received):
             decision.changed_orders.append({"id": order.id} | _money(sale.purchase, order.list_price, order.sessions))
@@ -121,10 +121,10 @@ def _letters(sale: Sale) -> Iterator[Letter]:
     """Yield what a student is told of an order's money: it did not come after all, or some of it went back."""
     standing, order = sale.standing, sale.standing.order
     about = (standing.payment_id, order.id if order else None, sale.student_id, sale.purchase.organization_id)
-    if order and order.status == OrderStatus.PENDING and sale.purchase.order_status in GIVEN_UP:
-        yield Letter(PAYMENT_FAILED, f"order:{order.id}:failed", *about)
+    if sale.purchase.order_status in GIVEN_UP and (order is None or order.status == OrderStatus.PENDING):
+        yield Letter(PAYMENT_FAILED, f"payment:{standing.payment_id}:failed", *about)
     if sale.purchase.paid:
-        for refund in sale.purchase.refunds_done:
+        for refund in standing.refunds:
             yield Letter(REFUNDED, f"refund:{refund}", *about)
 
 

@@ -34,7 +34,7 @@ class StandingOrder:
 class Standing:
     """One payment with all that Stripe said of it by now, and the order that it paid, if there is one.
 
-    `received_at` is when it was first heard of.
+    `received_at` is when it was first heard of, `before` what was known until now.
     """
 
     purchase: Purchase
@@ -43,6 +43,13 @@ class Standing:
     is_changed: bool
     received_at: datetime
     order: StandingOrder | None = None
+    before: Purchase | None = None
+
+    @property
+    def refunds(self) -> list[str]:
+        """The ids of refunds that succeeded, but for those that were known when the order stood."""
+        known = self.before.refunds_done if self.before and self.order else []
+        return [refund for refund in self.purchase.refunds_done if refund not in known]
 
     @property
     def order_stays(self) -> bool:
@@ -81,9 +88,9 @@ def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetim
     """Add facts to their payments, and return where each payment stands now.
 
     A payment begins with a purchase; facts of an unknown payment that are no purchase (a refund
-    that came first) leave nothing, and their key is not in the answer. New payments are inserted in
-    the order of their keys, then those that stood already are locked in that order: whoever comes
-    second waits, and finds what the first one did.
+    that came first) leave nothing, and their key is not in the answer. Of one of which nothing is said
+    the order is not read. New payments are inserted in the order of their keys, then those that stood
+    already are locked in that order: whoever comes second waits, and finds what the first one did.
     """
     new = {key: Purchase(*key, merge({}, said)) for key, said in sorted(facts.items(), key=lambda item: item[0][::-1])}
     begun = {key: purchase for key, purchase in new.items() if any(isinstance(f, PurchaseFact) for f in facts[key])}
@@ -127,7 +134,8 @@ def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]]) -> dict[Key
         return {}
     organizations, keys = (list(set(column)) for column in zip(*facts, strict=True))
     rows = [row for row in fetch(session, KNOWN, organizations=organizations, keys=keys) if _key(row) in facts]
-    ordered = fetch(session, ORDERED, payments=[row["payment_id"] for row in rows])
+    heard = [row["payment_id"] for row in rows if facts[_key(row)]]
+    ordered = fetch(session, ORDERED, payments=heard) if heard else []
     orders = {row.pop("payment_id"): StandingOrder(**row) for row in ordered}
     standing = {}
     for row in rows:
@@ -140,6 +148,7 @@ def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]]) -> dict[Key
             is_changed=purchase.facts != row["facts"],
             received_at=row["received_at"],
             order=orders.get(row["payment_id"]),
+            before=Purchase(*key, row["facts"]),
         )
     changed = [each for each in standing.values() if each.is_changed]
     update(session, Payment, [{"id": each.payment_id} | _told(each.purchase) for each in changed])

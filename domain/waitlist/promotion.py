@@ -19,7 +19,7 @@ from domain.booking.checks import check_free
 from domain.booking.command import Wish
 from domain.booking.desk import Desk
 from domain.booking.facts import read_drafts, reserve
-from domain.booking.outgoing import Outgoing, Row
+from domain.booking.outgoing import Outgoing, Row, numbered
 from domain.booking.place import Party, take_places
 from domain.booking.rows import write
 from domain.booking.sessions import read_sessions
@@ -130,7 +130,7 @@ def _book(desk: Desk, wanted: Session, entry: Waiting, *, until: datetime) -> No
     desk.outgoing.note(desk.student, "booking.confirmed", row, at=desk.at)
     told = told_entry(entry, wanted, desk.student.external_id) | {"bookingId": row["id"]}
     desk.outgoing.publish(desk.student, PROMOTED, f"waitlist/{entry.id}", told, at=desk.at)
-    key = f"booking:{row['id']}:{desk.student.sequence}"
+    key = numbered(f"booking:{row['id']}", desk.student)
     desk.outgoing.mail(desk.student, PROMOTED, key, booking_id=row["id"], waitlist_entry_id=entry.id, at=desk.at)
 
 

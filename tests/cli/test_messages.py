@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 from cli.embedded.broker import EmbeddedBroker
 from config import Settings
@@ -71,6 +72,16 @@ def test_a_table_is_for_people(punchcard: Punchcard, parked: Studio) -> None:
     assert mail in said.out
     assert "no e-mail address" in said.out
     assert punchcard("messages", "list", "--status", "void").out == "no messages\n"
+
+
+@pytest.mark.parametrize("why", ["452 at RCPT: over quota [/var/spool/x]", "450 greylisted, see [policy] :smile:"])
+def test_a_reason_is_shown_as_it_is_whatever_it_looks_like(punchcard: Punchcard, parked: Studio, why: str) -> None:
+    parked.rows("UPDATE notifications SET last_error = %(why)s", why=why)
+
+    said = punchcard("messages", "list")
+
+    assert said.code == 0
+    assert why in said.out
 
 
 def test_what_is_mended_is_sent_again_by_its_id(punchcard: Punchcard, parked: Studio) -> None:
@@ -226,3 +237,14 @@ def test_it_goes_on_after_the_broker_was_restarted(
     assert after.url == before.url
     first, second, *_ = tail.complaints.splitlines()
     assert ("went away" in first, "is back" in second) == (True, True)
+
+
+def test_it_goes_on_after_a_redis_was_emptied(studio: Studio, settings: Settings, tmp_path: Path) -> None:
+    with tailing(settings, tmp_path) as tail:
+        bought_until_heard(studio, tail, "ada")
+        with redis.Redis.from_url(settings.broker_url) as broker:
+            broker.flushall()
+
+        bought_until_heard(studio, tail, "bea")
+
+    assert tail.complaints == ""

@@ -84,6 +84,21 @@ def test_a_student_is_given_out_as_one_document(punchcard: Punchcard, two: Timet
     assert (again.code, "is there already" in again.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("student", "out"), [("old", "missing/old.json"), ("old", "x" * 300), ("nobody", "nobody.json")]
+)
+def test_what_cannot_be_written_or_found_leaves_no_file(
+    punchcard: Punchcard, two: Timetable, tmp_path: Path, student: str, out: str
+) -> None:
+    assert two
+
+    said = punchcard("student", "export", "--org", "lumen", "--student", student, "--out", tmp_path / out)
+
+    assert (said.code, said.out) == (1, "")
+    assert one_line(said.err)
+    assert [*tmp_path.glob("*.json")] == []
+
+
 def test_a_student_is_erased_once(punchcard: Punchcard, two: Timetable) -> None:
     words = ("student", "erase", "--org", "lumen", "--student", "old", "--yes")
 

@@ -92,6 +92,7 @@ def test_a_changed_booking_stays_the_same_entry_and_a_cancelled_one_goes(
 ) -> None:
     timetable.buy("ada")
     first = timetable.book("ada", timetable.session(soon(2)))
+    timetable.studio.rows("UPDATE bookings SET created_at = created_at - interval '1 hour'")
     before = entries(browser.get(MINE))
     second = timetable.change("ada", first.id, sessionId=timetable.session(soon(3)))
     third = timetable.change("ada", second.id, sessionId=timetable.session(soon(4)))
@@ -191,6 +192,8 @@ def test_a_link_that_is_none_is_not_found(browser: Browser, timetable: Timetable
         ({"Host": "pay.example.com", "X-Forwarded-Proto": "https"}, "https://pay.example.com"),
         ({"Host": "127.0.0.1:8000"}, "http://127.0.0.1:8000"),
         ({"Host": "pay.example.com", "X-Forwarded-Proto": "javascript"}, "http://pay.example.com"),
+        ({"Host": "pay.example.com", "X-Forwarded-Proto": "https, http"}, "https://pay.example.com"),
+        ({"Host": "[::1]:8000"}, "http://[::1]:8000"),
     ],
 )
 def test_a_link_begins_as_its_caller_reaches_us(
@@ -201,6 +204,19 @@ def test_a_link_begins_as_its_caller_reaches_us(
     url = client.post(LINK, headers=Browser.headers() | headers).get_json()["url"]
 
     assert url.startswith(f"{origin}/calendar/")
+
+
+@pytest.mark.parametrize("host", ["", "/", "evil.example/x?", 'a b"><script>', "[::1", "eve@example.com", "x:y", "..."])
+def test_without_a_host_to_begin_with_there_is_no_link_and_the_one_before_stays(
+    browser: Browser, timetable: Timetable, host: str
+) -> None:
+    assert timetable
+    before = linked(browser)
+
+    answer = browser.client.post(LINK, headers=Browser.headers() | {"Host": host})
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_request")
+    assert browser.client.get(before).status_code == 200
 
 
 def test_staff_have_no_calendar(browser: Browser, timetable: Timetable) -> None:

@@ -60,6 +60,19 @@ def test_a_turn_that_found_out_goes_on_or_ends() -> None:
         assert (failed, turn.room(5)) == (0, 5)
 
 
+def test_who_asked_before_finds_out_every_other_time() -> None:
+    with freeze_time("2026-11-21T09:00Z"):
+        breaker = Breaker()
+        turn = Turn(breaker, SERVER)
+        breaker.refused(SERVER)
+        told = [turn.asks_again()]
+        for _ in range(4):
+            breaker.failed(SERVER)
+            told.append(turn.asks_again())
+
+    assert told == [False, True, False, True, False]
+
+
 def test_a_clock_that_goes_back_or_far_ahead_ends_the_wait() -> None:
     breaker = Breaker()
     with freeze_time("2026-11-21T09:00Z"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from amqp.exceptions import MessageNacked
 from kombu import Connection, Queue
 
 from config import Settings
@@ -12,7 +13,8 @@ from tests.stripe_objects import checkout
 from tests.studio import Studio
 from tests.timetable import Timetable
 from worker import clock, runtime
-from worker.event_bus import DOMAIN_EVENTS, EXCHANGE
+from worker.event_bus import DOMAIN_EVENTS, EXCHANGE, broker_errors
+from worker.hints import build_publisher
 from worker.outbox import relay_batch
 
 
@@ -81,3 +83,11 @@ def test_once_the_broker_is_back_they_leave_in_order(
     events = heard(settings, studio, "package.#")
 
     assert [event["sequence"] for event in events] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_broker_of_amqp_says_that_it_has_an_event_or_is_away() -> None:
+    options = build_publisher("amqp://broker.example.com").conf.broker_transport_options
+
+    assert options["confirm_publish"] is True
+    assert issubclass(MessageNacked, broker_errors("amqp://broker.example.com"))
+    assert "confirm_publish" not in build_publisher("redis://127.0.0.1:1/0").conf.broker_transport_options

@@ -8,7 +8,9 @@ from email.message import EmailMessage
 
 import pytest
 from freezegun import freeze_time
+from freezegun.api import TickingDateTimeFactory
 
+from tests.domain.desk.merging import joined
 from tests.timetable import Timetable
 from tests.worker.test_booking_mail import FRIEND, NOW, SOON, TUESDAY, WEDNESDAY, buy, leave, ride
 from tests.worker.test_waitlist_mail import offered
@@ -18,9 +20,17 @@ THURSDAY = WEDNESDAY + timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def _friday() -> Iterator[None]:
-    with freeze_time(NOW, tick=True):
-        yield
+def friday() -> Iterator[TickingDateTimeFactory]:
+    with freeze_time(NOW, tick=True) as frozen:
+        assert isinstance(frozen, TickingDateTimeFactory)
+        yield frozen
+
+
+def later(timetable: Timetable, friday: TickingDateTimeFactory) -> list[EmailMessage]:
+    """Send what is due, and let a minute pass: calendars tell changes apart by the second."""
+    mails = leave(timetable)
+    friday.tick(timedelta(minutes=1))
+    return mails
 
 
 def invited(mails: list[EmailMessage], to: str = "ada@") -> list[EmailMessage]:
@@ -61,22 +71,24 @@ def test_a_mail_has_the_parts_where_mailboxes_look_for_them(timetable: Timetable
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
-def test_a_booking_that_is_changed_and_moved_stays_one_entry_and_goes_when_it_is_given_up(timetable: Timetable) -> None:
+def test_a_booking_that_is_changed_and_moved_stays_one_entry_and_goes_when_it_is_given_up(
+    timetable: Timetable, friday: TickingDateTimeFactory
+) -> None:
     buy(timetable)
     agenda = Agenda()
     first = timetable.book("ada", ride(timetable, seats=[1, 1]))
-    mails = invited(leave(timetable))
+    mails = invited(later(timetable, friday))
     second = timetable.change("ada", first.id, sessionId=ride(timetable, WEDNESDAY, seats=[1, 1]))
-    mails += invited(leave(timetable))
+    mails += invited(later(timetable, friday))
     session = timetable.booking(second.id)["session_id"]
     third = timetable.change("ada", second.id, seatId=timetable.seats(session)[1])
-    mails += invited(leave(timetable))
+    mails += invited(later(timetable, friday))
     timetable.move(session, THURSDAY)
-    mails += invited(leave(timetable))
+    mails += invited(later(timetable, friday))
     agenda.read(*mails)
     while_booked = agenda.shown()
     timetable.cancel("ada", third.id)
-    gone = invited(leave(timetable))
+    gone = invited(later(timetable, friday))
 
     agenda.read(*gone)
 
@@ -88,12 +100,33 @@ def test_a_booking_that_is_changed_and_moved_stays_one_entry_and_goes_when_it_is
     assert str(calendar(gone[0])["METHOD"]) == "CANCEL"
 
 
-def test_mails_that_come_in_another_order_leave_the_same_behind(timetable: Timetable) -> None:
+def test_what_becomes_of_a_booking_after_its_student_was_merged_changes_the_same_entry(
+    timetable: Timetable, friday: TickingDateTimeFactory
+) -> None:
+    buy(timetable)
+    for start in (SOON + timedelta(hours=2), TUESDAY):
+        booked = timetable.book("ada", ride(timetable, start))
+    agenda = Agenda()
+    agenda.read(*invited(later(timetable, friday)))
+    timetable.student("new")
+    joined(timetable, "ada", "new")
+    later(timetable, friday)
+    timetable.studio.rows("UPDATE students SET email = 'ada@example.com' WHERE external_id = 'new'")
+
+    timetable.cancel("new", booked.id)
+    agenda.read(*invited(later(timetable, friday)))
+
+    assert agenda.shown() == [SOON + timedelta(hours=2)]
+
+
+def test_mails_that_come_in_another_order_leave_the_same_behind(
+    timetable: Timetable, friday: TickingDateTimeFactory
+) -> None:
     buy(timetable)
     first = timetable.book("ada", ride(timetable))
-    mails = invited(leave(timetable))
+    mails = invited(later(timetable, friday))
     timetable.change("ada", first.id, sessionId=ride(timetable, WEDNESDAY))
-    mails += invited(leave(timetable))
+    mails += invited(later(timetable, friday))
     agenda = Agenda()
 
     agenda.read(*reversed(mails))
@@ -101,20 +134,22 @@ def test_mails_that_come_in_another_order_leave_the_same_behind(timetable: Timet
     assert agenda.shown() == [WEDNESDAY]
 
 
-def test_a_guests_entry_stays_one_too_and_says_nothing_of_the_host_but_who_it_is(timetable: Timetable) -> None:
+def test_a_guests_entry_stays_one_too_and_says_nothing_of_the_host_but_who_it_is(
+    timetable: Timetable, friday: TickingDateTimeFactory
+) -> None:
     buy(timetable, "ELITE-30")
     first = timetable.book("ada", ride(timetable), friend=FRIEND)
-    mails = leave(timetable)
+    mails = later(timetable, friday)
     second = timetable.change("ada", first.id, sessionId=ride(timetable, WEDNESDAY))
-    mails += leave(timetable)
+    mails += later(timetable, friday)
     third = timetable.change("ada", second.id, sessionId=ride(timetable, THURSDAY))
-    mails += leave(timetable)
+    mails += later(timetable, friday)
     guests, hosts = Agenda(), Agenda()
     guests.read(*invited(mails, "grace@"))
     hosts.read(*invited(mails))
     coming = guests.shown(), hosts.shown()
     timetable.cancel("ada", third.id)
-    mails += leave(timetable)
+    mails += later(timetable, friday)
 
     guests.read(*invited(mails, "grace@"))
     hosts.read(*invited(mails))
@@ -129,14 +164,14 @@ def test_a_guests_entry_stays_one_too_and_says_nothing_of_the_host_but_who_it_is
         assert "Grace" not in calendar(mail).to_ical().decode()
 
 
-def test_a_reminder_changes_nothing_in_a_calendar(timetable: Timetable) -> None:
+def test_a_reminder_changes_nothing_in_a_calendar(timetable: Timetable, friday: TickingDateTimeFactory) -> None:
     buy(timetable)
     first = timetable.book("ada", ride(timetable))
     changed = timetable.change("ada", first.id, sessionId=ride(timetable, WEDNESDAY))
-    told = invited(leave(timetable))
+    told = invited(later(timetable, friday))
     with freeze_time(WEDNESDAY - timedelta(days=1)):
         remind(timetable, changed.id)
-        (reminder,) = leave(timetable)
+        (reminder,) = later(timetable, friday)
 
     assert entry(reminder)["UID"] == entry(told[-1])["UID"]
     assert entry(reminder)["SEQUENCE"] == entry(told[-1])["SEQUENCE"]

@@ -44,14 +44,9 @@ def end_of(timetable: Timetable, package: int) -> datetime:
 
 def warn(timetable: Timetable, package: int, days: int, org: str = "lumen") -> int:
     student = timetable.student("ada", org)
-    return tell(
-        timetable,
-        "package.expiring",
-        f"package:{package}:{days}:{clock.now().timestamp():.0f}",
-        org=org,
-        student=student,
-        student_package_id=package,
-    )
+    key = f"package:{package}:{days}:{end_of(timetable, package).timestamp():.0f}"
+    timetable.studio.rows("DELETE FROM notifications WHERE dedupe_key = %(key)s", key=key)
+    return tell(timetable, "package.expiring", key, org=org, student=student, student_package_id=package)
 
 
 def ended(timetable: Timetable, package: int, at: datetime) -> int:

@@ -45,6 +45,19 @@ def test_the_next_period_is_done_again(studio: Studio) -> None:
     assert (first, second) == (1, 1)
 
 
+def test_a_period_that_a_clock_took_which_was_ahead_is_done_when_it_comes(studio: Studio) -> None:
+    with freeze_time(START) as clock:
+        clock.tick(timedelta(hours=1))
+        ahead = once_per_period(studio.engine, "students.flags", lambda _: 1)
+        clock.move_to(START + timedelta(hours=1) - timedelta(minutes=10))
+        before = once_per_period(studio.engine, "students.flags", lambda _: 1)
+        clock.move_to(START + timedelta(hours=1, seconds=1))
+        studio.rows("UPDATE periodic_runs SET claimed_at = claimed_at + interval '6 minutes'")
+        then = [once_per_period(studio.engine, "students.flags", lambda _: 1) for _ in range(2)]
+
+    assert (ahead, before, then) == (1, 1, [1, None])
+
+
 def test_periods_begin_at_the_same_instant_for_everybody() -> None:
     assert period_start(START + timedelta(seconds=59), timedelta(minutes=1)) == START
     assert period_start(START + timedelta(seconds=60), timedelta(minutes=1)) == START + timedelta(minutes=1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -456,3 +458,148 @@ def test_on_this_machine_a_login_is_sent_as_it_is(studio: Studio, box: Moody, se
         studio.relay()
 
     assert (box.logins, mails(studio)["ada"]["status"]) == ([b"ada"], "SENT")
+
+
+class Greylisting(Moody):
+    """Takes mails to whom it was asked for a minute ago or earlier, and tells all others to come again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, datetime] = {}
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if clock.now() - self.asked.setdefault(address, clock.now()) < timedelta(minutes=1):
+            return "450 4.2.0 greylisted, come again"
+        return await super().handle_RCPT(server, session, envelope, address, options)
+
+
+def test_a_server_that_takes_only_who_comes_again_gets_all_within_minutes(
+    studio: Studio, send_by: Callable[[str], None]
+) -> None:
+    box = Greylisting()
+    with freeze_time("2026-11-21T09:00Z") as time, serving(box) as port:
+        send_by(f"smtp://127.0.0.1:{port}")
+        buy(studio, *(f"student-{number}" for number in range(30)))
+        for _ in range(120):
+            studio.relay()
+            time.tick(5)
+
+    assert {row["status"] for row in mails(studio).values()} == {"SENT"}
+    assert len(box.mails) == 30
+
+
+def test_mails_that_nobody_takes_keep_no_others_from_finding_out(
+    studio: Studio, box: Moody, send_by: Callable[[str], None]
+) -> None:
+    with freeze_time("2026-11-21T09:00Z") as time, serving(box) as port:
+        send_by(f"smtp://127.0.0.1:{port}")
+        box.at("RCPT", "452 no room")
+        buy(studio, *STUDENTS)
+        studio.relay()
+        buy(studio, "fay")
+        box.at("RCPT", "452 no room", only="ada@example.com")
+        studio.rows(
+            "UPDATE notifications SET attempts = 1 WHERE student_id <> (SELECT id FROM students WHERE"
+            " external_id = 'fay')"
+        )
+        studio.rows(
+            "DELETE FROM notifications WHERE student_id NOT IN (SELECT id FROM students WHERE"
+            " external_id IN ('ada', 'fay'))"
+        )
+        for _ in range(10):
+            studio.rows("UPDATE notifications SET due_at = created_at")
+            studio.relay()
+            time.tick(5)
+
+    assert {name: row["status"] for name, row in mails(studio).items()} == {"ada": "PENDING", "fay": "SENT"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ("MAIL", "550 5.7.1 not from here"),
+        ("RCPT", "550 5.4.5 Daily user sending limit exceeded"),
+        ("DATA", "554 5.4.5 x"),
+    ],
+    ids=str,
+)
+def test_what_is_refused_whoever_it_is_for_gives_up_no_mail(
+    studio: Studio, box: Moody, served: int, answer: tuple[str, str]
+) -> None:
+    assert served
+    box.at(*answer)
+    buy(studio, *STUDENTS)
+
+    studio.relay()
+
+    rows = mails(studio)
+    assert {row["status"] for row in rows.values()} == {"PENDING"}
+    assert [row["attempts"] for row in rows.values()] == [1, 1, 1, 0, 0]
+
+
+def test_a_mail_that_is_too_large_at_once_is_given_up(studio: Studio, box: Moody, served: int) -> None:
+    assert served
+    box.at("MAIL", "552 message too large")
+    buy(studio, "ada")
+
+    studio.relay()
+
+    assert mails(studio)["ada"]["status"] == "PARKED"
+
+
+@pytest.fixture
+def unanswering() -> Iterator[tuple[str, int]]:
+    """Give an address that takes no connection and refuses none: the queue of who wants one is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+def test_addresses_that_do_not_answer_leave_time_for_one_that_does(
+    studio: Studio, box: Moody, served: int, unanswering: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_name = socket.getfqdn()
+    monkeypatch.setattr(socket, "getfqdn", lambda: own_name)
+    found = [unanswering] * 3 + [("127.0.0.1", served)]
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in found]
+    )
+    buy(studio, "ada")
+
+    studio.relay()
+
+    assert mails(studio)["ada"]["last_error"] is None
+    assert box.recipients == ["ada@example.com"]
+
+
+def test_a_name_that_nobody_looks_up_is_not_waited_for(
+    studio: Studio, served: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert served
+    buy(studio, "ada")
+    asked, over = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> Any:
+        asked.set()
+        assert over.wait(20)
+        return []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", hang)
+        # It would end at once, had it waited.
+        threading.Timer(mailserver.SILENCE, over.set).start()
+        relay_batch(NOTIFICATIONS, studio.engine)
+        was_over = over.is_set()
+        over.set()
+
+    assert asked.is_set()
+    assert not was_over
+    assert "did not answer in time at the connection" in mails(studio)["ada"]["last_error"]

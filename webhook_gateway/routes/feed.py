@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import Any
 
@@ -26,6 +27,9 @@ CALENDAR: dict[str | int, Any] = {
     304: {"description": "Not Modified"},
 }
 ENDED = "Take the link that the student made last: this one is none, or was withdrawn."
+# A name or an address, with a port perhaps: what a link can begin with.
+HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?", re.IGNORECASE)
+NO_HOST = "Say in the Host header how the server is reached, as a name or an address: the link begins with it."
 
 my_calendar = group_for(Role.STUDENT, "my_calendar", STUDENT, "/api/students/me")
 linked_calendar = open_group("linked_calendar", STUDENT)
@@ -39,13 +43,15 @@ def show_my_calendar() -> Response:
         return _shown(calendar(session, student_id, at=clock.now()))
 
 
-@my_calendar.post("/calendar-link", responses={201: CalendarLink})
+@my_calendar.post("/calendar-link", responses=problems(400) | {201: CalendarLink})
 def create_calendar_link() -> Response:
     """Make a secret link to the calendar; it replaces the one before, which ends."""
     organization_id, student_id = caller.current().student()
+    # Before the old link ends.
+    origin = _origin()
     with transaction(here().engine) as session:
         secret = link.create(session, organization_id, student_id, at=clock.now())
-    return respond(CalendarLink(url=f"{_origin()}/calendar/{secret}.ics"), status=201)
+    return respond(CalendarLink(url=f"{origin}/calendar/{secret}.ics"), status=201)
 
 
 @my_calendar.delete("/calendar-link", responses={204: None})
@@ -78,7 +84,9 @@ def _shown(content: bytes) -> Response:
 
 
 def _origin() -> str:
-    """Return how the caller reaches this server: the proxy in front of it says whether that is by https."""
-    said = request.headers.get("X-Forwarded-Proto", "").strip().lower()
+    """Return how the caller reaches this server: the outermost proxy in front of it says whether that is by https."""
+    if not HOST.fullmatch(request.host):
+        raise Problem("malformed_request", NO_HOST)
+    said = request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
     scheme = said if said in {"http", "https"} else request.scheme
     return f"{scheme}://{request.host}"

@@ -26,13 +26,13 @@ CHECKS = (
 )
 
 
-NOT_NOTED = "expires_at IS NOT NULL AND (expiry_noted IS NULL OR expiry_noted < expires_at)"
-PASS_ENDING = f"all_access_starts_at IS NOT NULL AND {NOT_NOTED}"
-ENDING = f"all_access_starts_at IS NULL AND {NOT_NOTED}"
-FRIEND_ENDING = (
-    "friend_pass_expires_at IS NOT NULL"
-    " AND (friend_expiry_noted IS NULL OR friend_expiry_noted < friend_pass_expires_at)"
-)
+def _not_noted(ends: str, noted: str) -> str:
+    return f"{ends} IS NOT NULL AND ({noted} IS NULL OR {noted} < {ends})"
+
+
+ENDING = _not_noted("expires_at", "expiry_noted")
+PASS_ENDING = _not_noted("all_access_expires_at", "pass_expiry_noted")
+FRIEND_ENDING = _not_noted("friend_pass_expires_at", "friend_expiry_noted")
 
 
 def upgrade() -> None:
@@ -115,9 +115,7 @@ def upgrade() -> None:
     )
     op.add_column("student_packages", sa.Column("expiry_noted", sa.DateTime(timezone=True), nullable=True))
     op.add_column("student_packages", sa.Column("friend_expiry_noted", sa.DateTime(timezone=True), nullable=True))
-    op.add_column(
-        "student_packages", sa.Column("expiry_withheld", sa.Boolean(), server_default="false", nullable=False)
-    )
+    op.add_column("student_packages", sa.Column("pass_expiry_noted", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_student_packages_ending",
         "student_packages",
@@ -128,7 +126,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_student_packages_pass_ending",
         "student_packages",
-        ["expires_at", "id"],
+        ["all_access_expires_at", "id"],
         unique=False,
         postgresql_where=sa.text(PASS_ENDING),
     )
@@ -177,7 +175,7 @@ def downgrade() -> None:
         table_name="student_packages",
         postgresql_where=sa.text(ENDING),
     )
-    op.drop_column("student_packages", "expiry_withheld")
+    op.drop_column("student_packages", "pass_expiry_noted")
     op.drop_column("student_packages", "friend_expiry_noted")
     op.drop_column("student_packages", "expiry_noted")
     op.drop_index(

@@ -41,8 +41,8 @@ def test_what_nobody_paid_for_a_month_is_given_up_and_its_student_told(
 
     assert (early, counts) == (0, (1, 0))
     assert statuses(timetable) == [("EXPIRED", "EXPIRED")]
-    (order,) = timetable.studio.rows("SELECT id FROM orders")
-    assert written(timetable, "payment.failed") == [f"order:{order['id']}:failed"]
+    (payment,) = timetable.studio.rows("SELECT id FROM payments")
+    assert written(timetable, "payment.failed") == [f"payment:{payment['id']}:failed"]
 
 
 def test_what_is_paid_after_all_is_fulfilled(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
@@ -85,3 +85,15 @@ def test_many_at_once_give_each_up_once(timetable: Timetable, now: FrozenDateTim
 
     assert set(statuses(timetable)) == {("EXPIRED", "EXPIRED")}
     assert len(set(written(timetable, "payment.failed"))) == len(written(timetable, "payment.failed")) == 6
+
+
+def test_what_the_catalog_would_not_sell_any_more_is_given_up_too(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
+    begun(timetable)
+    timetable.studio.rows("UPDATE products SET currency = 'EUR' WHERE code = 'EXPLORER-5'")
+    now.tick(timedelta(days=31))
+
+    assert run(give_up_orders, timetable) == 1
+    assert statuses(timetable) == [("EXPIRED", "EXPIRED")]
+    assert len(written(timetable, "payment.failed")) == 1

@@ -47,7 +47,8 @@ def test_a_pass_ends_at_its_midnight_with_its_flag_an_event_and_a_mail(
     now.move_to(end)
     counts = run(expire_passes, timetable), run(expire_passes, timetable), run(expire_packages, timetable)
 
-    assert (early, counts) == (0, (1, 0, 0))
+    # Noted as a package too, of which there is nothing to tell.
+    assert (early, counts) == (0, (1, 0, 1))
     assert (before, flags(timetable, "ada")) == ((False, True, end), (False, False, None))
     assert events(timetable, "pass.expired") == [f"package/{package}"]
     assert written(timetable, "pass.expired") == [f"package:{package}:{int(end.timestamp())}"]
@@ -173,8 +174,6 @@ def test_nobody_is_told_while_the_payment_is_away(
 
     assert counts == (1, 0)
     assert (events(timetable, "pass.expired"), written(timetable, "pass.expired")) == ([], [])
-    noted = timetable.studio.one("SELECT expiry_withheld FROM student_packages")
-    assert noted["expiry_withheld"]
 
 
 def test_who_is_held_by_somebody_has_the_next_turn(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
@@ -211,3 +210,68 @@ def test_who_has_no_address_gets_no_mail_and_still_an_event(timetable: Timetable
     run(expire_passes, timetable)
 
     assert (len(events(timetable, "pass.expired")), written(timetable, "pass.expired")) == (1, [])
+
+
+def test_a_bundle_of_a_pass_and_credits_has_an_end_of_each(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
+    package = sell(timetable, "ada", line(3), all_access_days=5)
+    session = timetable.session(soon(5))
+    timetable.book("ada", session, paymentType="CREDIT")
+    addressed(timetable)
+    assert timetable.move(session, soon(9)).code == "done"
+    pass_end, end = end_of(timetable, package, "all_access_expires_at"), end_of(timetable, package)
+    now.move_to(pass_end)
+    run(expire_passes, timetable)
+    run(expire_packages, timetable)
+    at_the_first = (events(timetable, "pass.expired"), events(timetable, "package.expired"), flags(timetable, "ada"))
+
+    now.move_to(end)
+    run(expire_passes, timetable)
+    run(expire_packages, timetable)
+
+    assert pass_end < end
+    assert at_the_first == ([f"package/{package}"], [], (False, False, None))
+    assert events(timetable, "pass.expired") == events(timetable, "package.expired") == [f"package/{package}"]
+    assert len(written(timetable, "pass.expired")) == 1
+
+
+def test_a_pass_that_is_nothing_else_ends_as_no_package_too(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
+    package = sell(timetable, "ada", all_access_days=3)
+    now.move_to(end_of(timetable, package))
+    run(expire_packages, timetable)
+    run(expire_passes, timetable)
+
+    assert (events(timetable, "package.expired"), len(events(timetable, "pass.expired"))) == ([], 1)
+
+
+@pytest.mark.parametrize("task", [expire_passes, expire_packages])
+def test_what_ended_while_its_payment_was_disputed_is_told_once_that_is_won(
+    timetable: Timetable, now: FrozenDateTimeFactory, task: Any
+) -> None:
+    package = timetable.buy("eve", "ELITE-30")
+    contest(timetable, package)
+    now.tick(timedelta(days=400))
+    while_it_is_open = run(task, timetable), run(task, timetable)
+
+    contest(timetable, package, "won")
+    once_it_is_won = run(task, timetable), run(task, timetable)
+
+    kind = "friend_pass.expired" if task is expire_passes else "package.expired"
+    assert (while_it_is_open, once_it_is_won) == ((1, 0), (1, 0))
+    assert events(timetable, kind) == [f"package/{package}"]
+
+
+def test_a_dispute_that_is_won_tells_nothing_again_that_was_told_before(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
+    package = timetable.buy("eve", "ELITE-30")
+    now.move_to(end_of(timetable, package, "friend_pass_expires_at"))
+    run(expire_passes, timetable)
+    contest(timetable, package)
+    now.move_to(end_of(timetable, package))
+    run(expire_packages, timetable)
+
+    contest(timetable, package, "won")
+    run(expire_passes, timetable)
+    run(expire_packages, timetable)
+
+    assert events(timetable, "friend_pass.expired") == events(timetable, "package.expired") == [f"package/{package}"]

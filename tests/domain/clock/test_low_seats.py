@@ -99,3 +99,12 @@ def test_many_at_once_tell_each_once(timetable: Timetable, school: School, monke
     together = side_by_side(alert_low_seats, timetable.engine, clock.now()) + run(alert_low_seats, timetable)
 
     assert together == len(set(events(timetable, KIND))) == len(school.sessions)
+
+
+def test_nobody_is_told_of_a_course_that_is_not_on_sale_until_it_is(timetable: Timetable, school: School) -> None:
+    fill(school, "SFZ-1-DAY", 3)
+    timetable.studio.rows("UPDATE products SET active = FALSE WHERE code = 'SFZ'")
+    unpublished = run(alert_low_seats, timetable)
+    timetable.studio.rows("UPDATE products SET active = TRUE WHERE code = 'SFZ'")
+
+    assert (unpublished, run(alert_low_seats, timetable)) == (0, 1)

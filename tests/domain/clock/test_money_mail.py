@@ -57,3 +57,22 @@ def test_an_enrollment_that_is_revoked_or_assigned_is_told(timetable: Timetable)
 
     assert len(written(timetable, "enrollment.assigned")) == 1
     assert len(written(timetable, "enrollment.revoked")) == 1
+
+
+@pytest.mark.parametrize("failed_first", [True, False])
+def test_a_payment_that_was_begun_and_failed_in_one_is_told(timetable: Timetable, *, failed_first: bool) -> None:
+    pending = checkout(paid="unpaid")
+    failed = checkout(paid="unpaid", kind="checkout.session.async_payment_failed")
+
+    timetable.studio.deliver(*((failed, pending) if failed_first else (pending, failed)))
+
+    assert len(written(timetable, "payment.failed")) == 1
+
+
+def test_a_refund_of_which_was_told_is_not_told_again_with_another_fact(timetable: Timetable) -> None:
+    timetable.studio.deliver(checkout(), refund(amount=100_000, refund_id="re_old"))
+    timetable.studio.rows("DELETE FROM notifications WHERE kind = 'refund.done'")
+
+    timetable.studio.deliver(refund(amount=50_000, refund_id="re_new"))
+
+    assert written(timetable, "refund.done") == ["refund:re_new"]

@@ -306,3 +306,19 @@ def test_a_clock_that_was_ahead_for_a_while_loses_no_reminder(
 
     assert run(remind, timetable) == 1
     assert written(timetable, KIND) == [key(booking, start)]
+
+
+def test_what_came_due_while_a_clock_was_ahead_is_told_when_it_is_right_again(
+    timetable: Timetable, ada: str, now: FrozenDateTimeFactory
+) -> None:
+    start = soon(5)
+    booking = booked(timetable, start, ada)
+    now.move_to(start - DAY - 2 * HOUR)
+    run(remind, timetable)
+    # Another worker's clock is a year ahead, and sees nothing that begins.
+    now.move_to(start + 365 * DAY)
+    run(remind, timetable)
+    now.move_to(start - DAY + HOUR)
+
+    assert run(remind, timetable) == 1
+    assert written(timetable, KIND) == [key(booking, start)]

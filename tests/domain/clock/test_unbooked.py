@@ -8,7 +8,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from domain.clock import unbooked
-from tests.domain.booking.world import give_back, soon
+from tests.domain.booking.world import contest, give_back, soon
 from tests.domain.clock.hours import addressed, run, side_by_side, written
 from tests.school import School
 from tests.timetable import Timetable
@@ -117,7 +117,7 @@ def test_a_date_that_is_full_is_none(timetable: Timetable, school: School, now: 
     assert sorted(told) == sorted(row_of(timetable, each, "SFZ-1") for each in (bob, ada))
 
 
-@pytest.mark.parametrize("reason", ["flag", "refunded", "address"])
+@pytest.mark.parametrize("reason", ["flag", "refunded", "disputed", "address"])
 def test_nobody_is_told_where_it_is_not_wanted_or_not_true(
     timetable: Timetable, school: School, now: FrozenDateTimeFactory, reason: str
 ) -> None:
@@ -127,6 +127,8 @@ def test_nobody_is_told_where_it_is_not_wanted_or_not_true(
         timetable.studio.rows("UPDATE organizations SET unbooked_step_reminders = FALSE")
     if reason == "refunded":
         give_back(timetable, package)
+    if reason == "disputed":
+        contest(timetable, package)
     if reason == "address":
         timetable.studio.rows("UPDATE students SET email = NULL")
 

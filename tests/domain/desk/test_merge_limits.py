@@ -180,3 +180,19 @@ def test_mails_that_were_told_before_stay_apart_from_those_that_follow(timetable
     rows = timetable.studio.rows("SELECT kind, dedupe_key FROM notifications WHERE booking_id IS NOT NULL ORDER BY id")
     assert [row["kind"].partition(".")[2] for row in rows] == ["confirmed", "cancelled", "confirmed", "cancelled"]
     assert len({row["dedupe_key"] for row in rows}) == 4
+
+
+def test_a_change_after_the_merge_may_have_the_number_that_one_before_it_had(timetable: Timetable) -> None:
+    for name in ("old", "ada"):
+        timetable.buy(name)
+    session = timetable.session(soon(5))
+    timetable.book("old", session)
+    assert timetable.move(session, soon(6)).code == "done"
+    timetable.studio.rows("UPDATE notifications SET status = 'SENT', sent_at = due_at")
+    joined(timetable, "old", "ada")
+
+    # Both moves are the third event of whose booking it was by then.
+    assert timetable.move(session, soon(7)).code == "done"
+
+    moved = timetable.studio.rows("SELECT student_id FROM notifications WHERE kind = 'session.moved' ORDER BY id")
+    assert [row["student_id"] for row in moved] == [timetable.student("old"), timetable.student("ada")]

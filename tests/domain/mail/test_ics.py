@@ -115,3 +115,15 @@ def test_the_same_entries_are_the_same_bytes() -> None:
     one, other = (feed([INVITE], name="Lumen", timezone=INVITE.timezone, at=AT) for _ in range(2))
 
     assert one == other
+
+
+@pytest.mark.parametrize("minutes", [45, 90])
+@pytest.mark.parametrize("hour", [4, 5, 6])
+def test_in_the_hour_that_a_night_has_twice_each_entry_is_when_it_is(hour: int, minutes: int) -> None:
+    start = datetime(2026, 11, 1, hour, 30, tzinfo=UTC)
+    invite = replace(INVITE, start_at=start, end_at=start + timedelta(minutes=minutes))
+
+    (event,) = Calendar.from_ical(written(invite)).events
+
+    assert event.decoded("DTSTART").astimezone(UTC) == start
+    assert event.decoded("DTEND").astimezone(UTC) == start + timedelta(minutes=minutes)

@@ -105,6 +105,10 @@ def _write_rows(timetable: Timetable) -> None:
            VALUES (%(org)s, %(who)s, 'STUDENT ' || %(name)s, 'booking.book', jsonb_build_object('x', %(name)s::text),
                    %(name)s, 'f', 'FAILED', jsonb_build_object('code', 'failed', 'detail', %(name)s::text), 'failed',
                    %(name)s, %(at)s, %(at)s, %(at)s)""",
+        """INSERT INTO jobs (organization_id, caller, kind, request, idempotency_key, fingerprint, status, result,
+                             due_at, received_at, finished_at)
+           VALUES (%(org)s, 'STAFF ' || %(name)s, 'session.cancel', '{"sessionId": 1}', 'k', 'f', 'SUCCEEDED',
+                   '{"said": 1}', %(at)s, %(at)s, %(at)s)""",
         """UPDATE notifications SET status = 'PARKED', last_error = %(name)s
             WHERE student_id = %(who)s AND kind = 'purchase.receipt'""",
     )

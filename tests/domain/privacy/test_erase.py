@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
+from psycopg.types.json import Jsonb
 
 from db.transaction import fetch, reading, transaction
 from domain import student
@@ -15,6 +18,7 @@ from domain.inbox.job_retry import retry
 from domain.privacy.erase import erase
 from domain.student import Identity
 from tests.domain.booking.world import GRACE, nothing_written, soon
+from tests.domain.clock.hours import run
 from tests.domain.desk.merging import coupon, guest, joined, use_coupon, wait
 from tests.domain.legacy.old import ADA, became, package, take
 from tests.domain.privacy.someone import (
@@ -34,7 +38,9 @@ from tests.domain.privacy.someone import (
 from tests.school import School
 from tests.stripe_objects import Event, dispute, event, refund
 from tests.timetable import Timetable
+from webhook_gateway.job_store import JobStore, NewJob, Subject
 from worker import clock
+from worker.upkeep import give_up_orders
 
 Now = FrozenDateTimeFactory
 
@@ -226,6 +232,9 @@ LATE = {
     ],
     "all of it": lambda: [purchase(), charged(), refund("pi_canary", amount=PAID), dispute("pi_canary")],
 }
+CHARGE = {"id": "ch_1", "object": "charge", "payment_intent": "pi_canary", "customer": CUSTOMER} | {
+    "billing_details": {"name": NAME, "email": EMAIL}
+}
 
 
 @pytest.mark.parametrize("story", LATE)
@@ -242,6 +251,40 @@ def test_what_stripe_says_late_does_its_work_and_brings_nobody_back(timetable: T
     owner = timetable.studio.one("SELECT s.erased_at FROM orders o JOIN students s ON s.id = o.student_id")
     assert owner["erased_at"]
     assert timetable.studio.audit() == []
+
+
+@pytest.mark.parametrize("kind", ["charge.refunded", "charge.succeeded", "charge.updated", "payment_intent.canceled"])
+@pytest.mark.parametrize("signer", [None, "lumen"], ids=["the platform's", "by a secret of their studio"])
+def test_of_what_says_nothing_about_their_payment_only_the_hash_is_kept(
+    timetable: Timetable, now: Now, kind: str, signer: str | None
+) -> None:
+    timetable.studio.deliver(purchase())
+    erased(timetable)
+    late = event(kind, CHARGE)
+
+    timetable.studio.receive(late, organization=timetable.organization(signer) if signer else None)
+    timetable.studio.drain()
+
+    row = timetable.studio.event(late)
+    assert row["status"] == ("PROCESSED" if kind == "charge.refunded" else "IGNORED")
+    assert (row["payload"], row["payload_hash"] is None) == (None, False)
+    assert found(timetable, *CANARIES) == []
+
+
+def test_an_order_that_nobody_pays_is_given_up_though_its_student_is_erased(timetable: Timetable, now: Now) -> None:
+    timetable.studio.deliver(purchase(paid="unpaid"))
+    erased(timetable)
+    now.tick(timedelta(days=31))
+
+    assert run(give_up_orders, timetable) == 1
+
+    timetable.studio.relay()
+    assert timetable.studio.one("SELECT status FROM orders") == {"status": "EXPIRED"}
+    assert timetable.studio.one("SELECT facts -> 'clock:EXPIRED' ->> 'email' AS email FROM payments")["email"] is None
+    assert {row["status"] for row in timetable.studio.rows("SELECT status FROM notifications")} == {"VOID"}
+    assert timetable.studio.count("students") == 1
+    assert timetable.studio.audit() == []
+    assert found(timetable, *CANARIES) == []
 
 
 FATE = """
@@ -278,6 +321,92 @@ def test_a_refund_after_it_takes_back_what_was_bought(timetable: Timetable, now:
 
     assert timetable.studio.one("SELECT status, paid FROM orders") == {"status": "REFUNDED", "paid": PAID}
     assert not timetable.studio.one("SELECT is_elite_member FROM students")["is_elite_member"]
+
+
+# Who shares an address, or an id.
+
+
+def family(timetable: Timetable) -> Event:
+    """Have two buy under one address, each with a customer; return what Stripe says of the second's."""
+    timetable.studio.deliver(
+        purchase(),
+        purchase("pi_child", product="SINGLE-RIDE", amount=150_000, student="child", customer="cus_child"),
+        # One that became no order: nothing says what it is for, and only its customer whose.
+        purchase("pi_unknown", product="NONE-1", student=None, customer="cus_child"),
+    )
+    customer = {"id": "cus_child", "object": "customer", "email": EMAIL, "name": "The Child"}
+    told = event("customer.updated", customer)
+    timetable.studio.deliver(told)
+    return told
+
+
+def test_what_is_of_anothers_customer_stays_whoever_has_the_address(timetable: Timetable, now: Now) -> None:
+    told = family(timetable)
+    before = timetable.studio.rows("SELECT facts FROM payments WHERE stripe_key <> 'pi_canary' ORDER BY id")
+
+    erased(timetable)
+
+    assert timetable.studio.event(told)["payload"]
+    assert timetable.studio.rows("SELECT facts FROM payments WHERE stripe_key <> 'pi_canary' ORDER BY id") == before
+    assert len(before) == 2
+
+
+def test_what_nobodys_customer_paid_is_the_addresses(timetable: Timetable, now: Now) -> None:
+    timetable.studio.deliver(purchase())
+    timetable.studio.deliver(purchase("pi_gone", student=None, customer="cus_new", kind="checkout.session.expired"))
+
+    erased(timetable)
+
+    assert found(timetable, *CANARIES, "cus_new") == []
+
+
+def as_staff(timetable: Timetable, status: str = "SUCCEEDED", *, caller: str = "STAFF ada") -> int:
+    """Have somebody called as a student is ask for something as staff; return its job."""
+    row = timetable.studio.one(
+        """INSERT INTO jobs (organization_id, caller, kind, request, idempotency_key, fingerprint, status, result,
+                             due_at, received_at)
+           VALUES (%(org)s, %(caller)s, 'session.cancel', '{"sessionId": 1}', 'k', 'f', %(status)s, %(result)s,
+                   %(at)s, %(at)s)
+           RETURNING id""",
+        org=timetable.organization("lumen"),
+        caller=caller,
+        status=status,
+        result=Jsonb({"said": 1}) if status == "SUCCEEDED" else None,
+        at=clock.now(),
+    )
+    return int(row["id"])
+
+
+def test_what_they_ask_for_as_staff_is_in_the_way(timetable: Timetable, now: Now) -> None:
+    timetable.student("ada")
+    job = as_staff(timetable, "QUEUED")
+
+    assert refused(timetable) == f"commands are under way ({job}): wait until they are done"
+
+
+def test_what_they_did_as_staff_stays_and_is_known_when_it_is_sent_again(
+    timetable: Timetable, now: Now, database_url: str
+) -> None:
+    timetable.student("ada")
+    timetable.student("old")
+    joined(timetable, "old", "ada")
+    jobs = [as_staff(timetable, caller=f"STAFF {name}") for name in ("ada", "old")]
+
+    erased(timetable, "ada")
+
+    rows = timetable.studio.rows("SELECT caller, request, result, idempotency_key AS key FROM jobs ORDER BY id")
+    assert [(row["request"], row["result"], row["key"]) for row in rows] == [({"sessionId": 1}, {"said": 1}, "k")] * 2
+    assert not [row["caller"] for row in rows if not row["caller"].startswith("STAFF sha256:")]
+    lumen = timetable.organization("lumen")
+    store = JobStore(database_url)
+    for job, name in zip(jobs, ("ada", "old"), strict=True):
+        again = NewJob(lumen, None, f"STAFF {name}", "session.cancel", {}, (Subject.ORGANIZATION, lumen), "k", "f")
+        known = store.known(again)
+        assert store.add(again, at=clock.now()) is None
+        assert known
+        assert known.id == job
+        assert store.add(replace(again, key="another"), at=clock.now())
+    store.close()
 
 
 # What must be done first.

@@ -16,8 +16,9 @@ from domain.inbox.retention import KEEP_PAYLOADS
 from domain.privacy.erase_rows import ERASURES
 from domain.privacy.export import SECRET, SECTIONS, SELF_EVIDENT, export
 from tests.domain.desk.merging import guest
-from tests.domain.privacy.someone import CANARIES, CUSTOMER, EMAIL, GUEST, NOTE, OLD, WHO, live
+from tests.domain.privacy.someone import CANARIES, CUSTOMER, EMAIL, GUEST, NOTE, OLD, WHO, live, purchase
 from tests.school import School
+from tests.stripe_objects import event, intent
 from tests.timetable import Timetable
 from worker import clock, upkeep
 
@@ -112,6 +113,34 @@ def test_it_holds_nothing_of_others(timetable: Timetable, now: Now) -> None:
     assert "grace" not in whole
     assert "canary-unknown" not in whole
     assert len(exported(timetable, "grace")["bookings"]) == 1
+
+
+def test_whoever_shares_an_address_keeps_what_is_of_their_customer(timetable: Timetable, now: Now) -> None:
+    timetable.studio.deliver(
+        purchase(),
+        purchase("pi_child", product="SINGLE-RIDE", amount=150_000, student="child", customer="cus_child"),
+        purchase("pi_unknown", product="NONE-1", student=None, customer="cus_child"),
+    )
+    timetable.studio.deliver(event("customer.updated", {"id": "cus_child", "object": "customer", "email": EMAIL}))
+
+    mine, childs = exported(timetable), exported(timetable, "child")
+
+    assert [row["type"] for row in mine["stripe_events"]] == ["checkout.session.completed"]
+    assert [row["stripe_key"] for row in mine["payments"]] == ["pi_canary"]
+    assert [row["type"] for row in childs["stripe_events"]][-1] == "customer.updated"
+    assert [row["stripe_key"] for row in childs["payments"]] == ["pi_child", "pi_unknown"]
+
+
+def test_a_payment_that_names_its_student_in_one_event_is_not_the_addresss_in_another(
+    timetable: Timetable, now: Now
+) -> None:
+    named = purchase("pi_child", product="NONE-1", student="child", customer=None)
+    timetable.student("child")
+    timetable.studio.deliver(purchase(), named, intent("pi_child", email=EMAIL))
+
+    owners = {name: [row["stripe_key"] for row in exported(timetable, name)["payments"]] for name in (WHO, "child")}
+
+    assert owners == {WHO: ["pi_canary"], "child": ["pi_child"]}
 
 
 def test_it_is_the_same_each_time_and_in_one_order(timetable: Timetable, now: Now) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
+import psycopg
 import pytest
 
+from tests import stripe_objects
 from tests.stripe_objects import Event, checkout, dispute, intent, refund
 from tests.studio import Studio
 
@@ -328,3 +330,30 @@ def test_a_badge_and_a_pass_rest_while_money_is_disputed(studio: Studio) -> None
 
     assert not during
     assert studio.one("SELECT is_elite_member FROM students")["is_elite_member"]
+
+
+def test_what_says_nothing_about_a_purchase_costs_no_statement_beside_it(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def recorded(self: psycopg.Cursor[Any], query: Any, *rest: Any, **options: Any) -> Any:
+        said.append(str(query))
+        return execute(self, query, *rest, **options)
+
+    def cost(payment: str, *more: Event) -> int:
+        studio.receive(checkout(payment=payment), intent(payment), *more)
+        said.clear()
+        studio.drain()
+        return len(said)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", recorded)
+    cost("pi_first")
+
+    alone = cost("pi_alone")
+    charge = stripe_objects.event("charge.updated", {"object": "charge", "payment_intent": "pi_beside"})
+    beside = cost("pi_beside", charge, intent("pi_beside", kind="payment_intent.payment_failed"))
+
+    assert beside == alone > 0
+    assert studio.event(charge)["status"] == "IGNORED"
