@@ -147,6 +147,7 @@ def test_a_session_that_is_moved_close_is_reminded_of_by_what_is_still_to_come(
     offsets(timetable, 1_440, 120)
     session = timetable.session(soon(5))
     booking = timetable.book(ada, session).id
+    now.tick(2 * DAY)
     start = clock.now() + 6 * HOUR
     timetable.move(session, start)
     at_once = run(remind, timetable)
