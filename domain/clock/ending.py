@@ -82,6 +82,7 @@ WITH noted AS (
          'package:' || t.id || ':' || extract(epoch FROM t.ended_at)::bigint, t.id, gen_random_uuid(), %(at)s, %(at)s
     FROM told t JOIN students s ON s.id = t.student_id
    WHERE %(event)s = 'pass.expired' AND s.email IS NOT NULL AND t.ended_at > %(news)s
+   ORDER BY t.student_id, t.n
   ON CONFLICT (organization_id, kind, dedupe_key) DO NOTHING
 ), events AS (
   INSERT INTO domain_events
@@ -91,6 +92,7 @@ WITH noted AS (
                             'studentId', s.external_id, 'expiredAt', {written}),
          gen_random_uuid(), %(at)s, %(at)s
     FROM told t JOIN students s ON s.id = t.student_id
+   ORDER BY t.student_id, t.n
 )
 SELECT count(*) AS noted FROM noted
 """
