@@ -56,6 +56,48 @@ POOL_SIZE = 10
 BEARER = SecurityScheme(type="http", scheme="bearer", bearerFormat="JWT")
 
 
+BLUEPRINTS = (
+    ops,
+    packages,
+    admin_packages,
+    redeeming,
+    own_redeeming,
+    redemptions,
+    member_redemptions,
+    members,
+    coupons,
+    coupon_codes,
+    compatible,
+    calendar,
+    courses,
+    me,
+    my_calendar,
+    linked_calendar,
+    course_packages,
+    course_steps,
+    bookings,
+    jobs,
+    events,
+    admin_jobs,
+    teachers,
+    classes,
+    sessions,
+    session_commands,
+    admin_courses,
+    admin_course_steps,
+    admin_cohorts,
+    waitlist,
+    my_ledger,
+    member_ledger,
+    adjustments,
+    merging,
+    enrollments,
+    enrollment_commands,
+    reports,
+    docs,
+)
+
+
 def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
     """Return the WSGI application: everything but the webhook, which the front takes in itself.
 
@@ -72,46 +114,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> OpenAPI:
     )
     boundary.register(app)
     fault.register(app)
-    for blueprint in (
-        ops,
-        packages,
-        admin_packages,
-        redeeming,
-        own_redeeming,
-        redemptions,
-        member_redemptions,
-        members,
-        coupons,
-        coupon_codes,
-        compatible,
-        calendar,
-        courses,
-        me,
-        my_calendar,
-        linked_calendar,
-        course_packages,
-        course_steps,
-        bookings,
-        jobs,
-        events,
-        admin_jobs,
-        teachers,
-        classes,
-        sessions,
-        session_commands,
-        admin_courses,
-        admin_course_steps,
-        admin_cohorts,
-        waitlist,
-        my_ledger,
-        member_ledger,
-        adjustments,
-        merging,
-        enrollments,
-        enrollment_commands,
-        reports,
-        docs,
-    ):
+    for blueprint in BLUEPRINTS:
         _register(app, blueprint)
     app.tags.append(WEBHOOK_TAG)
     app.paths.update(webhook_paths())

@@ -38,14 +38,7 @@ def refresh_stale_flags(engine: Engine, *, at: datetime) -> int:
 
 def complete_bookings(engine: Engine, *, at: datetime) -> int:
     """Complete the sessions that have been over for long enough; return how many there were."""
-    total = 0
-    while True:
-        with transaction(engine) as session:
-            completed = complete_sessions(session, at=at)
-        # What somebody else completes at this moment is theirs.
-        if not completed:
-            return total
-        total += completed
+    return _until_none(engine, partial(complete_sessions, at=at))
 
 
 def expire_passes(engine: Engine, *, at: datetime) -> int:

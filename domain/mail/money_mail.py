@@ -14,6 +14,8 @@ from domain.mail.letter import Card, Letter, envelope
 from domain.mail.voice import Voice, voice_of
 
 REFUNDED, FAILED = "refund.done", "payment.failed"
+# What an order is that was never paid, and will not be.
+GIVEN_UP = frozenset({OrderStatus.FAILED, OrderStatus.EXPIRED})
 
 # A mail's key is the name of what Stripe said of the refund.
 ORDER = """
@@ -43,7 +45,7 @@ def read_refund_mail(session: Session, notification_id: int, *, at: datetime) ->
 def read_failed_mail(session: Session, notification_id: int, *, at: datetime) -> Letter | None:  # noqa: ARG001 - as all read
     """Read what a mail about a payment that failed must say; None if the order was paid after all."""
     (row,) = fetch(session, ORDER, id=notification_id)
-    return failed_mail(row) if row["status"] in {OrderStatus.FAILED, OrderStatus.EXPIRED} else None
+    return failed_mail(row) if row["status"] in GIVEN_UP else None
 
 
 def refund_mail(row: Row) -> Letter:

@@ -15,19 +15,15 @@ from domain.clock.ending import NEWS
 from domain.mail.credit_words import number_of_credits
 from domain.mail.letter import Card, Letter, envelope
 from domain.mail.voice import Voice, voice_of
+from domain.purchase.holder import LIVE
 
 EXPIRING, PASS_EXPIRED = "package.expiring", "pass.expired"
 # The last warning before the end, in days; one before it has nothing to say any more.
 LAST_WARNING = 1
 
-# Whether the money of a package that its order `w` and its payment `p` are of went back, or is away for a while.
-IS_HELD = """
-coalesce(NOT (p.dispute_status IN ('OPEN', 'LOST') OR p.amount_received > 0 AND p.amount_refunded >= p.amount_received),
-         true)
-"""
 PACKAGE = f"""
 SELECT n.message_id::text, n.dedupe_key, o.name AS organization, o.email_sender, o.slug, o.timezone, o.language,
-       s.name, s.email, k.id, k.name AS package, k.expires_at, k.all_access_expires_at, {IS_HELD} AS is_held,
+       s.name, s.email, k.id, k.name AS package, k.expires_at, k.all_access_expires_at, {LIVE} AS is_held,
        (SELECT jsonb_agg(jsonb_build_array(x.service_type, x.credit_unit_minutes, x.credits_left) ORDER BY x.position)
           FROM (SELECT a.position, a.service_type, a.credit_unit_minutes, a.credits
                        - coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0)
@@ -44,7 +40,7 @@ SELECT n.message_id::text, n.dedupe_key, o.name AS organization, o.email_sender,
   LEFT JOIN LATERAL (SELECT x.name, x.all_access_expires_at
                        FROM student_packages x JOIN orders w ON w.id = x.order_id
                        LEFT JOIN payments p ON p.id = w.payment_id
-                      WHERE x.student_id = s.id AND {IS_HELD}
+                      WHERE x.student_id = s.id AND {LIVE}
                         AND x.all_access_expires_at > greatest(k.all_access_expires_at, %(at)s)
                       ORDER BY x.all_access_starts_at, x.id LIMIT 1) next ON true
  WHERE n.id = %(id)s

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from db.models import EnrollmentStatus
 from db.transaction import fetch
+from domain.clock.unbooked import NEAR
 from domain.enrollment.unbooked import Choice, unbooked_steps
 from domain.mail.letter import Card, Letter, envelope
 from domain.mail.voice import Voice, voice_of
 
 UNBOOKED = "step.unbooked"
-# A date is near enough to be told of.
-NEAR = timedelta(days=7)
 # As many dates as somebody reads in a mail.
 MOST_DATES = 5
 

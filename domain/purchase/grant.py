@@ -9,6 +9,7 @@ from typing import Any
 
 from db.models import DisputeStatus, OrderStatus, ProductType, ServiceType, ValidityStart
 from domain.catalog.bundle import describe
+from domain.mail.money_mail import FAILED, GIVEN_UP, REFUNDED
 from domain.money import share
 from domain.purchase.holder import Holder
 from domain.purchase.payment import Purchase
@@ -18,9 +19,6 @@ from domain.purchase.standing import Standing
 from domain.validity import end_of_days
 
 Row = dict[str, Any]
-
-REFUNDED, PAYMENT_FAILED = "refund.done", "payment.failed"
-GIVEN_UP = {OrderStatus.FAILED, OrderStatus.EXPIRED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def _letters(sale: Sale) -> Iterator[Letter]:
     standing, order = sale.standing, sale.standing.order
     about = (standing.payment_id, order.id if order else None, sale.student_id, sale.purchase.organization_id)
     if sale.purchase.order_status in GIVEN_UP and (order is None or order.status == OrderStatus.PENDING):
-        yield Letter(PAYMENT_FAILED, f"payment:{standing.payment_id}:failed", *about)
+        yield Letter(FAILED, f"payment:{standing.payment_id}:failed", *about)
     if sale.purchase.paid:
         for refund in standing.refunds:
             yield Letter(REFUNDED, f"refund:{refund}", *about)

@@ -1,3 +1,5 @@
+"""The OpenAPI document: every route is in it, and what it says is so."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""The inbox of events over HTTP: listed, shown and replayed by staff."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

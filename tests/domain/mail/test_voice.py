@@ -1,3 +1,5 @@
+"""How a studio speaks: days, hours and amounts as its language and its zone have them."""
+
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
