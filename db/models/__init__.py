@@ -16,20 +16,24 @@ from db.models.enrollment import (
 )
 from db.models.inbox import EventStatus, Job, JobStatus, StripeEvent
 from db.models.legacy import LegacyRecord
-from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentStatus
+from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentStatus, Subscription
 from db.models.organization import Organization
 from db.models.outbox import DomainEvent, Notification
 from db.models.package import PackageUse, RedemptionType, StudentPackage, StudentPackageAllowance, UseKind
 from db.models.periodic_run import ClockMark, Drain, PeriodicRun
 from db.models.product import (
     CREDIT_UNITS,
+    BillingInterval,
     PackageAllowance,
     Product,
     ProductType,
+    RefundPolicy,
     ServiceType,
     StripePrice,
     ValidityStart,
 )
+from db.models.refund import OrderReview, Refund, RefundStatus, ReviewKind
+from db.models.stripe_call import CallKind, StripeCall, StripeObject
 from db.models.student import CalendarLink, StripeCustomer, Student
 from db.models.teacher import Teacher, TeacherAvailability
 from db.models.waitlist import WaitlistEntry, WaitlistStatus
@@ -42,10 +46,12 @@ __all__ = [
     "UNLIMITED",
     "AllAccessDailyUsage",
     "Base",
+    "BillingInterval",
     "Booking",
     "BookingStatus",
     "BookingType",
     "CalendarLink",
+    "CallKind",
     "ClassSession",
     "ClockMark",
     "Coupon",
@@ -71,6 +77,7 @@ __all__ = [
     "LegacyRecord",
     "Notification",
     "Order",
+    "OrderReview",
     "OrderStatus",
     "Organization",
     "PackageAllowance",
@@ -82,19 +89,26 @@ __all__ = [
     "Product",
     "ProductType",
     "RedemptionType",
+    "Refund",
+    "RefundPolicy",
+    "RefundStatus",
+    "ReviewKind",
     "ReviewReason",
     "Seat",
     "ServiceType",
     "SessionStatus",
     "StepStatus",
+    "StripeCall",
     "StripeCustomer",
     "StripeEvent",
+    "StripeObject",
     "StripePrice",
     "Student",
     "StudentCourseEnrollment",
     "StudentCourseStepProgress",
     "StudentPackage",
     "StudentPackageAllowance",
+    "Subscription",
     "Teacher",
     "TeacherAvailability",
     "UseKind",

@@ -47,6 +47,9 @@ class Payment(Base):
     Unique (organization, `stripe_key`) is the guard of the whole system: one payment, one fulfilment.
     The key is the PaymentIntent's id, for a free Checkout its own. `facts` holds what each of Stripe's
     objects said of the purchase, by source; everything else about it is computed from their set.
+    `part_of` makes the row another name of a payment: of an invoice, which Stripe pays by a PaymentIntent; it keeps no
+    facts of its own. `subscription_key` is the subscription whose period it pays. `suspended_at` is since when a
+    dispute keeps what it bought from being used.
     """
 
     __tablename__ = "payments"
@@ -54,8 +57,11 @@ class Payment(Base):
         # The key first: an event that names no organization looks it up by the key alone.
         UniqueConstraint("stripe_key", "organization_id"),
         Index("ix_payments_customer", "stripe_customer_id", postgresql_where="stripe_customer_id IS NOT NULL"),
+        Index("ix_payments_subscription", "subscription_key", postgresql_where="subscription_key IS NOT NULL"),
+        Index("ix_payments_part_of", "part_of", postgresql_where="part_of IS NOT NULL"),
         not_negative("amount_received"),
         CheckConstraint("amount_refunded BETWEEN 0 AND amount_received", name="refund_within_payment"),
+        CheckConstraint("part_of IS NULL OR amount_received = 0", name="part_keeps_nothing"),
     )
 
     id: Mapped[int] = identity()
@@ -68,6 +74,29 @@ class Payment(Base):
     amount_refunded: Mapped[int] = mapped_column(server_default="0")
     dispute_status: Mapped[DisputeStatus | None] = mapped_column(choice(DisputeStatus, "dispute_status_known"))
     stripe_customer_id: Mapped[str | None]
+    subscription_key: Mapped[str | None]
+    suspended_at: Mapped[datetime | None]
+    part_of: Mapped[int | None] = reference("payments", nullable=True)
+    received_at: Mapped[datetime]
+
+
+class Subscription(Base):
+    """What Stripe says about one subscription: a set of facts, as of a payment.
+
+    Unique (organization, `stripe_key`). Whoever acts on it, or on an invoice of it, holds it before any payment.
+    `status` is Stripe's own word, for whoever looks; `cancels_at` is when it will end, `ended_at` when it did.
+    """
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (UniqueConstraint("stripe_key", "organization_id"),)
+
+    id: Mapped[int] = identity()
+    organization_id: Mapped[int] = reference("organizations")
+    stripe_key: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    status: Mapped[str | None]
+    cancels_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
     received_at: Mapped[datetime]
 
 
@@ -75,7 +104,8 @@ class Order(Base):
     """The purchase record; there is no parent booking.
 
     Unique `payment_id`: a payment pays one order. `product_id` is null for a cart of several
-    products, which stand on its packages. Money is in minor units of `currency`.
+    products, which stand on its packages. Money is in minor units of `currency`; `discount` is what a coupon took off
+    the list price.
     """
 
     __tablename__ = "orders"
@@ -85,6 +115,7 @@ class Order(Base):
         owned(),
         same_owner("students", "student_id"),
         not_negative("list_price"),
+        not_negative("discount"),
         not_negative("paid"),
     )
 
@@ -96,6 +127,7 @@ class Order(Base):
     order_type: Mapped[ProductType] = mapped_column(choice(ProductType, "order_type_known"))
     status: Mapped[OrderStatus] = mapped_column(choice(OrderStatus, "status_known"))
     list_price: Mapped[int]
+    discount: Mapped[int] = mapped_column(server_default="0")
     paid: Mapped[int]
     currency: Mapped[str]
     price_mismatch: Mapped[bool] = mapped_column(server_default="false")

@@ -35,7 +35,7 @@ class Notification(OutboxMixin, Base):
         Index("ix_notifications_order", "order_id", postgresql_where="order_id IS NOT NULL"),
         same_owner("students", "student_id"),
         same_owner("class_sessions", "session_id"),
-        CheckConstraint("student_id IS NOT NULL OR session_id IS NOT NULL", name="is_about_something"),
+        CheckConstraint("num_nonnulls(student_id, session_id, order_id) > 0", name="is_about_something"),
     )
 
     id: Mapped[int] = identity()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ARRAY, CheckConstraint, Index, SmallInteger, Text, UniqueConstraint
+from sqlalchemy import ARRAY, CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, choice, identity, not_negative, owned, positive, reference, same_owner
@@ -146,17 +146,28 @@ class PackageUse(Base):
 
     The sign follows from the kind, and the database insists on it. The covering index answers a
     balance without touching the table. What staff adjust has its `reason` and who did it, as in a job's `caller`.
+    Unique (refund, allowance, sign): what a refund takes back it takes once, and gives back once if it failed.
     """
 
     __tablename__ = "package_uses"
     __table_args__ = (
         CheckConstraint(
-            "CASE kind WHEN 'SPEND' THEN credits > 0 WHEN 'TAKEN_BACK' THEN credits > 0"
+            "CASE kind WHEN 'SPEND' THEN credits > 0"
             " WHEN 'RETURN' THEN credits < 0 WHEN 'BONUS' THEN credits < 0 ELSE credits <> 0 END",
             name="sign_follows_kind",
         ),
         CheckConstraint("kind <> 'ADJUST' OR (reason IS NOT NULL AND actor IS NOT NULL)", name="adjustment_has_reason"),
+        CheckConstraint("(kind = 'TAKEN_BACK') = (refund_id IS NOT NULL)", name="taken_back_by_refund"),
+        same_owner("refunds", "refund_id"),
         Index("ix_package_uses_balance", "allowance_id", postgresql_include=["credits"]),
+        Index(
+            "uq_package_uses_refund",
+            "refund_id",
+            "allowance_id",
+            text("(credits > 0)"),
+            unique=True,
+            postgresql_where="refund_id IS NOT NULL",
+        ),
     )
 
     id: Mapped[int] = identity()
@@ -165,6 +176,7 @@ class PackageUse(Base):
     kind: Mapped[UseKind] = mapped_column(choice(UseKind, "kind_known"))
     credits: Mapped[int]
     booking_id: Mapped[int | None] = reference("bookings", index=True, nullable=True)
+    refund_id: Mapped[int | None]
     reason: Mapped[str | None]
     actor: Mapped[str | None]
     created_at: Mapped[datetime]
