@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -16,17 +15,15 @@ from db.transaction import fetch, transaction
 from domain.inbox.verdict import Parked
 from worker import clock
 from worker.log import describe
-from worker.runtime import settings
+from worker.stripe_api import client
 from worker.stripe_event import MAX_LINES, parse
 from worker.stripe_inbox import LINE_ITEMS
 
 if TYPE_CHECKING:
-    # Stripe's library takes 8 MB of every worker, and few ever have to ask.
-    from stripe import LineItem, ListObject, StripeClient
+    from stripe import LineItem, ListObject
 
 log = structlog.get_logger(__name__)
 
-STRIPE_TIMEOUT_SECONDS = 5
 LEASE = timedelta(seconds=60)
 LONGEST_DELAY = timedelta(hours=1)
 
@@ -45,19 +42,6 @@ UPDATE stripe_events
        error_code = %(code)s, last_error = %(reason)s, finished_at = %(finished_at)s
  WHERE id = %(id)s AND asks = %(asks)s AND status = 'RECEIVED'
 """
-
-
-@cache
-def client() -> StripeClient:
-    """Return the way to Stripe; it does not try again by itself, the row does."""
-    from stripe import RequestsClient, StripeClient  # noqa: PLC0415
-
-    base = settings().stripe_api_base
-    http = RequestsClient(timeout=STRIPE_TIMEOUT_SECONDS)
-    addresses: Any = {"api": base} if base else {}
-    return StripeClient(
-        settings().stripe_api_key or "", http_client=http, base_addresses=addresses, max_network_retries=0
-    )
 
 
 def ask_one(engine: Engine) -> bool:

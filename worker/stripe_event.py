@@ -11,20 +11,10 @@ import orjson
 
 from db.models import DisputeStatus, PaymentStatus
 from domain.purchase.payment import CHECKOUT, INTENT, REFUND_RANK, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
+from worker.stripe_field import MAX_NAME, MAX_TEXT, Json, Unreadable, amount, currency, id_of, member, required, text
 
-Json = dict[str, Any]
-
-# Stripe's ids and metadata values have at most 500 characters; amounts at most 12 digits in any currency.
-MAX_TEXT = 500
-MAX_NAME = 255
-MAX_AMOUNT = 999_999_999_999
 MAX_LINES = 100
 MAX_QUANTITY = 1_000
-CURRENCY_LETTERS = 3
-
-
-class Unreadable(Exception):
-    """The event does not say what its type promises; the message names the field."""
 
 
 class Unsupported(Exception):
@@ -89,26 +79,26 @@ def read(payload: bytes, line_items: Json | None = None) -> Statement:
     event = parse(payload)
     if not isinstance(event, dict):
         raise Unreadable("the body is not an object")
-    kind = _required(event, "type")
+    kind = required(event, "type")
     reader = READERS.get(kind)
     if event.get("object") == "v2.core.event":
         raise Unsupported("a thin event: choose snapshot events for this endpoint in Stripe's dashboard")
     if reader is None:
         return Statement(handled=False)
-    obj = _object(_object(event, "data"), "object")
+    obj = member(member(event, "data"), "object")
     metadata = obj.get("metadata") if isinstance(obj.get("metadata"), dict) else {}
     facts = reader(obj, line_items, kind)
     return Statement(
         facts=facts,
         payments=_payments(obj, facts),
-        organization=_text(metadata or {}, "org"),
-        customer=None if _waits_for_checkout(facts) else _id(obj, "customer"),
+        organization=text(metadata or {}, "org"),
+        customer=None if _waits_for_checkout(facts) else id_of(obj, "customer"),
     )
 
 
 def _payments(obj: Json, facts: tuple[Fact, ...]) -> tuple[str, ...]:
     """Return the payments that an object belongs to, also where it says nothing about them."""
-    named = _id(obj, "id" if obj.get("object") == "payment_intent" else "payment_intent")
+    named = id_of(obj, "id" if obj.get("object") == "payment_intent" else "payment_intent")
     return tuple(dict.fromkeys([fact.key for fact in facts] + ([named] if named else [])))
 
 
@@ -118,23 +108,23 @@ def _waits_for_checkout(facts: tuple[Fact, ...]) -> bool:
 
 
 def _checkout(obj: Json, line_items: Json | None, kind: str) -> tuple[Fact, ...]:
-    mode = _text(obj, "mode")
+    mode = text(obj, "mode")
     if mode == "subscription":
         raise Unsupported("subscriptions are fulfilled by a later version; replay this event then")
     if mode == "setup":
         return ()
-    own_id = _required(obj, "id")
+    own_id = required(obj, "id")
     details = obj.get("customer_details") if isinstance(obj.get("customer_details"), dict) else {}
     return (
         PurchaseFact(
             teller=CHECKOUT,
-            key=_id(obj, "payment_intent") or own_id,
+            key=id_of(obj, "payment_intent") or own_id,
             status=_checkout_status(obj, kind),
-            amount=_amount(obj, "amount_total") if obj.get("amount_total") is not None else 0,
-            currency=_currency(obj),
-            client_reference_id=_text(obj, "client_reference_id"),
-            email=_text(details or {}, "email") or _text(obj, "customer_email"),
-            name=_text(details or {}, "name"),
+            amount=amount(obj, "amount_total") if obj.get("amount_total") is not None else 0,
+            currency=currency(obj),
+            client_reference_id=text(obj, "client_reference_id"),
+            email=text(details or {}, "email") or text(obj, "customer_email"),
+            name=text(details or {}, "name"),
             lines=_lines(line_items),
             **_common(obj),
         ),
@@ -146,7 +136,7 @@ def _checkout_status(obj: Json, kind: str) -> str:
         "checkout.session.async_payment_failed": PaymentStatus.FAILED,
         "checkout.session.expired": PaymentStatus.EXPIRED,
     }
-    unpaid = _text(obj, "payment_status") not in {"paid", "no_payment_required"}
+    unpaid = text(obj, "payment_status") not in {"paid", "no_payment_required"}
     return by_type.get(kind, PaymentStatus.PENDING if unpaid else PaymentStatus.SUCCEEDED).value
 
 
@@ -154,11 +144,11 @@ def _intent(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
     return (
         PurchaseFact(
             teller=INTENT,
-            key=_required(obj, "id"),
+            key=required(obj, "id"),
             status=PaymentStatus.SUCCEEDED.value,
-            amount=_amount(obj, "amount_received"),
-            currency=_currency(obj),
-            email=_text(obj, "receipt_email"),
+            amount=amount(obj, "amount_received"),
+            currency=currency(obj),
+            email=text(obj, "receipt_email"),
             **_common(obj),
         ),
     )
@@ -167,31 +157,31 @@ def _intent(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
 def _common(obj: Json) -> dict[str, Any]:
     """Return what a Checkout and a PaymentIntent say in the same words: the customer and the metadata."""
     metadata = obj.get("metadata") if isinstance(obj.get("metadata"), dict) else {}
-    course = _text(metadata or {}, "product_type") in {"course_program", "course_enrollment"}
+    course = text(metadata or {}, "product_type") in {"course_program", "course_enrollment"}
     return {
-        "customer": _id(obj, "customer"),
-        "student_id": _text(metadata or {}, "student_id"),
-        "product_code": _text(metadata or {}, "product_code"),
-        "price_id": _text(metadata or {}, "price_id"),
-        "product_id": _text(metadata or {}, "product_id"),
-        "course": (_text(metadata or {}, "course_program_id") or "unnamed") if course else None,
-        "cohort": _text(metadata or {}, "cohort_id"),
+        "customer": id_of(obj, "customer"),
+        "student_id": text(metadata or {}, "student_id"),
+        "product_code": text(metadata or {}, "product_code"),
+        "price_id": text(metadata or {}, "price_id"),
+        "product_id": text(metadata or {}, "product_id"),
+        "course": (text(metadata or {}, "course_program_id") or "unnamed") if course else None,
+        "cohort": text(metadata or {}, "cohort_id"),
     }
 
 
 def _refund(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
-    return (_refund_fact(obj, _id(obj, "payment_intent")),)
+    return (_refund_fact(obj, id_of(obj, "payment_intent")),)
 
 
 def _refund_fact(obj: Json, intent: str | None) -> RefundFact:
-    status = _required(obj, "status")
+    status = required(obj, "status")
     if status not in REFUND_RANK:
         raise Unreadable(f"status is {status!r}, not one of Stripe's for a refund")
     return RefundFact(
-        source=f"refund:{_required(obj, 'id')}",
+        source=f"refund:{required(obj, 'id')}",
         key=intent or _charge_key(obj),
         status=status,
-        amount=_amount(obj, "amount"),
+        amount=amount(obj, "amount"),
     )
 
 
@@ -199,25 +189,25 @@ def _charge(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
     """Read the refunds that older API versions list in the charge; newer ones send them as events of their own."""
     refunds = obj.get("refunds")
     listed = refunds.get("data") if isinstance(refunds, dict) else None
-    intent = _id(obj, "payment_intent") or f"charge:{_required(obj, 'id')}"
+    intent = id_of(obj, "payment_intent") or f"charge:{required(obj, 'id')}"
     return tuple(_refund_fact(refund, intent) for refund in listed or () if isinstance(refund, dict))
 
 
 def _dispute(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
     """Read a dispute; an inquiry (`warning_…`) moved no money and says nothing."""
-    status = _required(obj, "status")
+    status = required(obj, "status")
     if status.startswith("warning"):
         return ()
     outcome = {"won": DisputeStatus.WON, "prevented": DisputeStatus.WON, "lost": DisputeStatus.LOST}.get(
         status, DisputeStatus.OPEN
     )
-    key = _id(obj, "payment_intent") or _charge_key(obj)
-    return (DisputeFact(source=f"dispute:{_required(obj, 'id')}", key=key, status=outcome.value),)
+    key = id_of(obj, "payment_intent") or _charge_key(obj)
+    return (DisputeFact(source=f"dispute:{required(obj, 'id')}", key=key, status=outcome.value),)
 
 
 def _charge_key(obj: Json) -> str:
     """Return the key of a payment that has no PaymentIntent."""
-    charge = _id(obj, "charge")
+    charge = id_of(obj, "charge")
     if charge is None:
         raise Unreadable("payment_intent and charge are both missing")
     return f"charge:{charge}"
@@ -234,68 +224,13 @@ def _subscription(_obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ..
 
 def _lines(line_items: Json | None) -> tuple[SoldLine, ...]:
     data = (line_items or {}).get("data") or []
-    return tuple(SoldLine(_required(_object(line, "price"), "id"), _quantity(line)) for line in data)
+    return tuple(SoldLine(required(member(line, "price"), "id"), _quantity(line)) for line in data)
 
 
 def _quantity(line: Json) -> int:
     value = line.get("quantity")
     if type(value) is not int or not 0 < value <= MAX_QUANTITY:
         raise Unreadable(f"quantity is not a number from 1 to {MAX_QUANTITY}")
-    return value
-
-
-def _object(parent: Json, field: str) -> Json:
-    value = parent.get(field)
-    if not isinstance(value, dict):
-        raise Unreadable(f"{field} is not an object")
-    return value
-
-
-def _text(obj: Json, field: str) -> str | None:
-    """Return a text that PostgreSQL can hold, or None where there is none."""
-    value = obj.get(field)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str) or len(value) > MAX_TEXT or "\0" in value or not _encodable(value):
-        raise Unreadable(f"{field} is not a text of at most {MAX_TEXT} characters without NUL")
-    return value
-
-
-def _encodable(value: str) -> bool:
-    """Say whether a text has no lone surrogates, which JSON may escape and UTF-8 cannot say."""
-    if value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _required(obj: Json, field: str) -> str:
-    value = _text(obj, field)
-    if value is None:
-        raise Unreadable(f"{field} is missing")
-    return value
-
-
-def _id(obj: Json, field: str) -> str | None:
-    """Return the id of another object, which Stripe may send expanded."""
-    value = obj.get(field)
-    return _text({field: value.get("id")} if isinstance(value, dict) else obj, field)
-
-
-def _amount(obj: Json, field: str) -> int:
-    value = obj.get(field)
-    if type(value) is not int or not 0 <= value <= MAX_AMOUNT:
-        raise Unreadable(f"{field} is not an amount in minor units")
-    return value
-
-
-def _currency(obj: Json) -> str:
-    value = _required(obj, "currency").upper()
-    if len(value) != CURRENCY_LETTERS or not value.isascii() or not value.isalpha():
-        raise Unreadable("currency is not a three-letter code")
     return value
 
 

@@ -16,7 +16,8 @@ from domain.purchase.fulfillment import Told, fulfil
 from domain.purchase.routing import Unrouted, route
 from worker.inbox import Inbox, Outcomes
 from worker.runtime import settings
-from worker.stripe_event import Statement, Unreadable, Unsupported, read
+from worker.stripe_event import Statement, Unsupported, read
+from worker.stripe_field import Unreadable
 
 # Stripe answers what a Checkout sold; events wait under this name until it was asked.
 LINE_ITEMS = "stripe:line_items"

@@ -35,7 +35,7 @@ from tests.cli.conftest import punchcard as punchcard  # noqa: PLC0414 - a fixtu
 from tests.stack import PUNCHCARD, free_port, wait_for
 from tests.stripe_objects import Event, checkout, dispute, intent, refund
 from tests.studio import Studio
-from worker import clock, line_items, log, runtime
+from worker import clock, log, runtime, stripe_api
 from worker.app import app
 from worker.event_bus import EXCHANGE
 from worker.inbox import MAX_ATTEMPTS, Outcomes, drain_batch
@@ -311,12 +311,12 @@ def test_stripes_answers_are_not_quoted_and_neither_is_the_key(
         monkeypatch.setenv("STRIPE_API_BASE", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("STRIPE_LIVEMODE", "false")
         runtime.settings.cache_clear()
-        line_items.client.cache_clear()
+        stripe_api.client.cache_clear()
 
         studio.deliver(checkout(None, email=canaries.EMAIL))
         ask_one(studio.engine)
         server.shutdown()
-    line_items.client.cache_clear()
+    stripe_api.client.cache_clear()
 
     assert studio.one("SELECT error_code FROM stripe_events")["error_code"] == code
     assert leaked(columns(studio)) == []

@@ -12,7 +12,7 @@ import pytest
 
 from tests.stripe_objects import checkout, intent
 from tests.studio import Studio
-from worker import line_items, runtime
+from worker import runtime, stripe_api
 from worker.inbox import MAX_ATTEMPTS
 from worker.line_items import ask_one
 
@@ -57,7 +57,7 @@ def stripe(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]
     monkeypatch.setenv("STRIPE_API_KEY", "sk_test_of_the_tests")
     monkeypatch.setenv("STRIPE_API_BASE", f"http://127.0.0.1:{server.server_port}")
     runtime.settings.cache_clear()
-    line_items.client.cache_clear()
+    stripe_api.client.cache_clear()
     studio.rows(
         "INSERT INTO stripe_prices (organization_id, stripe_price_id, product_id)"
         " SELECT organization_id, 'price_' || code, id FROM products"
@@ -65,7 +65,7 @@ def stripe(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]
     yield server
     server.shutdown()
     server.server_close()
-    line_items.client.cache_clear()
+    stripe_api.client.cache_clear()
 
 
 def work(studio: Studio) -> None:

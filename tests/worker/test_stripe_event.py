@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from domain.purchase.payment import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
 from tests.stripe_objects import body, checkout, dispute, event, intent, refund
-from worker.stripe_event import MAX_QUANTITY, READERS, Statement, Unreadable, Unsupported, parse, payment_key, read
+from worker.stripe_event import MAX_QUANTITY, READERS, Statement, Unsupported, parse, payment_key, read
+from worker.stripe_field import Unreadable
 
 CHECKOUTS = [kind for kind in READERS if kind.startswith("checkout.")]
 REFUNDS = ["refund.created", "refund.updated", "refund.failed"]
