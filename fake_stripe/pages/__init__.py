@@ -1,0 +1,1 @@
+"""The pages for people: where a Checkout is paid, and the dashboard."""

@@ -1,0 +1,1 @@
+"""Tests of the fake Stripe, asked by the official library."""
