@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import redis
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import config
+from cli.doctor_stripe import examine_stripe
+from cli.finding import Finding
 from config import ConfigError, Settings
 from db import schema
 from db.connection import build_engine
@@ -22,22 +23,8 @@ HS256_KEY_BYTES = 32
 BROKER_TIMEOUT_SECONDS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `mend` says what to do where it is not fine."""
-
-    what: str
-    fine: bool
-    found: str
-    mend: str = ""
-
-    def as_row(self) -> dict[str, object]:
-        """Return it as a row of a table."""
-        return {"check": self.what, "": "ok" if self.fine else "WRONG", "found": self.found, "mend": self.mend}
-
-
 def examine() -> list[Finding]:
-    """Look at settings, database, schema and broker; the rest is skipped where the settings are wrong."""
+    """Look at settings, database, schema, broker and Stripe; the rest is skipped where the settings are wrong."""
     try:
         settings = config.load()
     except ConfigError as error:
@@ -54,7 +41,7 @@ def _rest(settings: Settings, engine: Engine) -> Iterator[Finding]:
         yield _asked(what, look, engine)
     yield _broker(settings)
     yield _token_key(settings)
-    yield _stripe(settings)
+    yield from examine_stripe(settings)
     yield _mail(settings)
 
 
@@ -111,15 +98,6 @@ def _token_key(settings: Settings) -> Finding:
     fine = size >= HS256_KEY_BYTES
     mend = "" if fine else f"take at least {HS256_KEY_BYTES} bytes: `openssl rand -hex 32`"
     return Finding("tokens", fine=fine, found=f"JWT_SECRET of {size} bytes", mend=mend)
-
-
-def _stripe(settings: Settings) -> Finding:
-    owners = len(settings.organization_secrets)
-    key = "with" if settings.stripe_api_key else "without"
-    found = (
-        f"{len(settings.platform_secrets)} platform secret(s), {owners} organization(s) with their own, {key} API key"
-    )
-    return Finding("stripe", fine=True, found=found)
 
 
 def _mail(settings: Settings) -> Finding:

@@ -189,6 +189,20 @@ PAID: Row = (
         "packages": ["Elite 30"],
     }
 )
+TURNED: Row = {"stands": False, "renewal": "FAILED"}
+REVIEWED: Row = LUMEN | {
+    "name": None,
+    "email": "desk@lumen.example",
+    "id": 512,
+    "currency": "TRY",
+    "paid": 1_620_000,
+    "refunded": 540_000,
+    "product": "Elite 30",
+    "packages": ["Elite 30"],
+    "kind": "PARTIAL_REFUND",
+    "about": "re_3Pf0o2",
+    "resolved_at": None,
+}
 ENROLLMENT: Row = (
     THRIVE
     | ADA

@@ -12,7 +12,17 @@ from cli.mail_rows import Row
 from domain.course.low_seats import LowSeatsLine
 from domain.enrollment.unbooked import Choice
 from domain.mail import booking_kinds as kinds
-from domain.mail import enrollment_mail, low_seats_mail, money_mail, package_mail, receipt, step_mail, waitlist_mail
+from domain.mail import (
+    enrollment_mail,
+    low_seats_mail,
+    money_mail,
+    order_review_mail,
+    package_mail,
+    receipt,
+    standing_mail,
+    step_mail,
+    waitlist_mail,
+)
 from domain.mail.booking_mail import BOOKING, booking_mail
 from domain.mail.letter import Letter
 from domain.purchase.grant_rows import RECEIPT
@@ -88,6 +98,12 @@ SAMPLES: Mapping[str, Sample] = {
         waitlist_mail.closed_mail,
         some.WAITING | {"session_status": "CANCELLED"},
     ),
+    "waitlist.closed.revoked": _of(
+        waitlist_mail.CLOSED,
+        waitlist_mail.ABOUT,
+        waitlist_mail.closed_mail,
+        some.WAITING | {"reason": "package_revoked"},
+    ),
     "session.cancelled": _booking(
         kinds.CALLED_OFF,
         some.RIDE_BOOKING | some.ENDED,
@@ -118,5 +134,17 @@ SAMPLES: Mapping[str, Sample] = {
         low_seats_mail.SESSION,
         partial(low_seats_mail.low_seats_mail, lines=(SERVED,)),
         some.SESSION,
+    ),
+    "package.revoked": _of(
+        standing_mail.REVOKED, standing_mail.PACKAGE, standing_mail.revoked_mail, some.HELD | some.TURNED
+    ),
+    "package.reinstated": _of(
+        standing_mail.REINSTATED, standing_mail.PACKAGE, standing_mail.reinstated_mail, some.HELD | some.TURNED
+    ),
+    "subscription.payment_failed": _of(
+        standing_mail.RENEWAL_FAILED, standing_mail.PACKAGE, standing_mail.renewal_failed_mail, some.HELD | some.TURNED
+    ),
+    "order.review": _of(
+        order_review_mail.REVIEW, order_review_mail.ABOUT, order_review_mail.review_mail, some.REVIEWED
     ),
 }

@@ -24,7 +24,9 @@ from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.process import StartError, kill, spawn
 from cli.embedded.server import EmbeddedServer
 from cli.ready import is_ready
+from cli.stand_in import StandIn, stand_in
 from cli.supervisor import Child, Supervisor, how_it_ended
+from cli.welcome import welcome
 from config import ConfigError, Settings
 
 # What sends waits for others, and must not make what books and fulfils wait with it.
@@ -39,7 +41,6 @@ READY_PATIENCE = 60.0
 PLACEHOLDERS = {"DATABASE_URL": "postgresql:///", "BROKER_URL": "redis://127.0.0.1"}
 PUBLISHED = ("DATABASE_URL", "BROKER_URL", "HOST", "PORT")
 DEMO_ORGANIZATION = "lumen"
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lumen-explorer-5.json"
 
 
 def up(*, port: int | None, demo: bool) -> int:
@@ -63,15 +64,20 @@ def _run(stack: ExitStack, environ: Mapping[str, str], *, demo: bool) -> int:
     settings = config.load({**PLACEHOLDERS, **environ})
     _check_address(settings.host, settings.port)
     servers = _start_servers(stack, home, environ)
-    environ = {**environ, **_addresses(settings), **{name: server.url for name, server in servers.items()}}
+    stripe = stand_in(settings, environ, base_url=_base_url(settings)) if demo else None
+    known = {name: server.url for name, server in servers.items()} | (stripe.variables if stripe else {})
+    environ = {**environ, **_addresses(settings), **known}
     _fill(environ, demo=demo)
     if "DATABASE_URL" in servers:
-        stack.enter_context(published(home, {name: environ[name] for name in PUBLISHED}))
+        names = (*PUBLISHED, *(stripe.variables if stripe else ()))
+        stack.enter_context(published(home, {name: environ[name] for name in names}))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[_LateLog(settings)])
-    supervisor = stack.enter_context(Supervisor(_children(environ), servers.values()))
+    children = [*([stripe.child()] if stripe else []), *_children(environ)]
+    supervisor = stack.enter_context(Supervisor(children, servers.values()))
     if _wait_until_ready(supervisor, settings):
         # Tokens for everybody to read are for a stack that serves nobody yet.
-        _welcome(settings, environ, tokens=settings.jwt_secret is not None and (demo or "DATABASE_URL" in servers))
+        tokens = settings.jwt_secret is not None and (demo or "DATABASE_URL" in servers)
+        _welcome(settings, environ, stripe, tokens=tokens)
         supervisor.watch()
     return 0
 
@@ -180,15 +186,12 @@ def _wait_until_ready(supervisor: Supervisor, settings: Settings) -> bool:
     return not supervisor.asked_to_stop
 
 
-def _welcome(settings: Settings, environ: Mapping[str, str], *, tokens: bool) -> None:
+def _welcome(settings: Settings, environ: Mapping[str, str], stripe: StandIn | None, *, tokens: bool) -> None:
     url = _base_url(settings)
     output.say(f"ready {url}")
-    if not tokens:
-        return
-    student, staff = (_token(environ, role) for role in ("student", "staff"))
-    output.say(f"\nstudent token: {student}\nstaff token: {staff}")
-    output.say(f"\nSend a signed test purchase:\n  {_short(_command())} stripe send {_short(EXAMPLE)}")
-    output.say(f'See what it bought:\n  curl -s {url}/api/students/me/packages -H "Authorization: Bearer {student}"')
+    if tokens:
+        student, staff = (_token(environ, role) for role in ("student", "staff"))
+        welcome(url, _command(), student=student, staff=staff, stripe=stripe)
 
 
 def _token(environ: Mapping[str, str], role: str) -> str:
@@ -213,8 +216,3 @@ class _LateLog(logging.Handler):
 def _base_url(settings: Settings) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}"
-
-
-def _short(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -44,6 +44,16 @@ DomainError              the rules say no; trying again cannot help
     StudentMerged          student_merged
     CouponInvalid          coupon_invalid
     CouponExhausted        coupon_exhausted
+    NotRefundable          not_refundable
+    OrderNotPaid           order_not_paid
+    NothingToRefund        nothing_to_refund
+    PaymentDisputed        payment_disputed
+    RefundUnderWay         refund_under_way
+    RefundReviewRequired   refund_review_required
+    CohortClosed           cohort_closed
+    StripeUnavailable      stripe_unavailable
+    StripeRefused          stripe_refused
+    CallFinal              call_final
 NotReady                 a fact we depend on has not arrived; wait for it
   NeedsLineItems         only Stripe knows what the Checkout sold: ask it
   UnknownPayment         a refund or dispute before its purchase
@@ -322,10 +332,70 @@ class CouponExhausted(Refusal):
     code = "coupon_exhausted"
 
 
+class CohortClosed(Refusal):
+    """The cohort takes nobody any more: its deadline is over."""
+
+    code = "cohort_closed"
+
+
+class StripeUnavailable(Refusal):
+    """Stripe did not answer in time, or cannot be asked at all. Whether it did what it was asked to is not known."""
+
+    code = "stripe_unavailable"
+
+
+class StripeRefused(Refusal):
+    """Stripe says no: the message is its own."""
+
+    code = "stripe_refused"
+
+
+class CallFinal(Refusal):
+    """A call to Stripe that nobody may make again: it was not refused, or a command ended with it."""
+
+    code = "call_final"
+
+
 class StudentMerged(Refusal):
     """The student was merged into another one."""
 
     code = "student_merged"
+
+
+class NotRefundable(Refusal):
+    """The order was not paid through Stripe: there is no payment that could go back."""
+
+    code = "not_refundable"
+
+
+class OrderNotPaid(Refusal):
+    """The order was not paid, or not yet."""
+
+    code = "order_not_paid"
+
+
+class NothingToRefund(Refusal):
+    """All that was paid went back, or what would be given back is worth nothing."""
+
+    code = "nothing_to_refund"
+
+
+class PaymentDisputed(Refusal):
+    """The payment is disputed: the bank decides what becomes of it."""
+
+    code = "payment_disputed"
+
+
+class RefundUnderWay(Refusal):
+    """A refund of all that is left was asked for before, and Stripe has not said yet what became of it."""
+
+    code = "refund_under_way"
+
+
+class RefundReviewRequired(Refusal):
+    """Something of the order was consumed, and nothing says what of it goes back: a person must."""
+
+    code = "refund_review_required"
 
 
 class NotReady(Exception):

@@ -14,7 +14,14 @@ from domain.errors import Refusal, TooLate
 # A row of the jobs: id, organization_id, student_id, caller, kind, request, due_at, received_at.
 Job = Mapping[str, Any]
 Result = dict[str, Any]
-Answer = Result | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command whose outcome Stripe will say: it wrote a call that names it (`domain.outward.call.want`)."""
+
+
+Answer = Result | Refusal | Asked
 
 # PRODUCT.md §4.2: whoever asked has given up by then.
 BEGUN_WITHIN = timedelta(minutes=15)
@@ -35,7 +42,7 @@ class Act(Protocol):
     """What does a batch of commands at an instant, each whole or not at all."""
 
     def __call__(self, session: Session, jobs: Sequence[Job], *, at: datetime) -> Mapping[int, Answer]:
-        """Return of each job, by its id, its result or why it was refused."""
+        """Return of each job, by its id, its result, why it was refused, or that it waits for Stripe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,15 @@ def give_up_orders() -> None:
     run_scheduled("orders.expire")
 
 
+@app.task(name="products.sync")
+def sync_products() -> None:
+    """Tell Stripe of products that have changed."""
+    run_scheduled("products.sync")
+
+
 @app.task(name="events.prune")
 def prune_payloads() -> None:
-    """Replace payloads that were handled over a month ago by their hash."""
+    """Replace payloads that were handled over a month ago by their hash, and forget calls to Stripe as old."""
     run_scheduled("events.prune")
 
 

@@ -1,14 +1,18 @@
-"""What wakes when a webhook was stored."""
+"""What wakes when a webhook was stored, and when Stripe is to be asked for something."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from worker import clock, upkeep
 from worker.app import app
+from worker.call_rows import is_due
 from worker.drain import until_empty
+from worker.hints import CALLS
 from worker.inbox import drain_batch, drain_suspect
 from worker.line_items import ask_one
 from worker.runtime import engine, hints
+from worker.stripe_calls import make_calls
 from worker.stripe_inbox import STRIPE_EVENTS
 from worker.sweep import note_drain, note_end
 
@@ -26,3 +30,15 @@ def drain() -> None:
     if asked or suspected:
         hints().send("notifications")
         hints().send("stripe")
+    if is_due(engine()):
+        hints().send(CALLS)
+
+
+@app.task(name="stripe.call")
+def call() -> None:
+    """Ask Stripe for what was wanted, and tell it of products that have changed."""
+    hints().taken(CALLS)
+    upkeep.sync_products(engine(), at=clock.now())
+    if make_calls(engine()):
+        hints().send(CALLS)
+    hints().send("notifications")

@@ -16,6 +16,7 @@ from config import Settings
 from db.connection import build_engine
 from db.models import Base
 from db.schema import upgrade
+from tests.fakestripe import fake as fake  # noqa: PLC0414 - a fixture for all
 from tests.studio import Studio, open_studio
 from tests.timetable import Timetable
 from worker import runtime

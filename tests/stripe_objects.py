@@ -91,6 +91,7 @@ def refund(
     refund_id: str = "re_1",
     status: str = "succeeded",
     kind: str = "refund.created",
+    **metadata: str,
 ) -> Event:
     obj = {
         "id": refund_id,
@@ -98,7 +99,7 @@ def refund(
         "amount": amount,
         "charge": f"ch_of_{payment}",
         "currency": "try",
-        "metadata": {},
+        "metadata": metadata,
         "payment_intent": payment,
         "reason": None,
         "status": status,
@@ -119,6 +120,121 @@ def dispute(payment: str = "pi_1", *, status: str = "needs_response", kind: str 
         "status": status,
     }
     return event(kind, obj)
+
+
+# A month of a subscription, in seconds of Unix time: from 1 March 2027, 09:00 UTC on.
+MONTHS = (1_803_891_600, 1_806_570_000, 1_809_162_000, 1_811_840_400, 1_814_432_400)
+
+
+def subscribed(
+    invoice: str | None = "in_1",
+    *,
+    subscription: str = "sub_1",
+    student: str | None = "ada",
+    customer: str | None = "cus_1",
+    kind: str = "checkout.session.completed",
+    **metadata: str,
+) -> Event:
+    """The Checkout that began a subscription: it names the student, and its first invoice."""
+    told = checkout(None, payment=None, student=student, customer=customer, amount=1_800_000, kind=kind)
+    told["data"]["object"] |= {
+        "id": f"cs_of_{subscription}",
+        "mode": "subscription",
+        "invoice": invoice,
+        "subscription": subscription,
+        "metadata": {"org": "lumen"} | metadata,
+    }
+    return told
+
+
+def invoice(
+    name: str = "in_1",
+    month: int = 0,
+    *,
+    subscription: str = "sub_1",
+    product: str | None = "PASS-MONTHLY",
+    price: str | None = None,
+    amount: int = 1_800_000,
+    currency: str = "try",
+    customer: str | None = "cus_1",
+    student: str | None = None,
+    intent: str | None = None,
+    kind: str = "invoice.paid",
+    old: bool = False,
+    **metadata: str,
+) -> Event:
+    """An invoice of a subscription, for its month; in the shape of today's API, or in that of before 2025-03-31."""
+    said = {"org": "lumen", "product_code": product, "student_id": student} | metadata
+    details = {"subscription": subscription, "metadata": {key: value for key, value in said.items() if value}}
+    period = {"start": MONTHS[month], "end": MONTHS[month + 1]}
+    paid = kind == "invoice.paid"
+    obj: dict[str, Any] = {
+        "id": name,
+        "object": "invoice",
+        "amount_due": amount,
+        "amount_paid": amount if paid else 0,
+        "billing_reason": "subscription_create" if month == 0 else "subscription_cycle",
+        "currency": currency,
+        "customer": customer,
+        "customer_email": "ada@example.com",
+        "customer_name": "Ada Example",
+        "metadata": {},
+        "status": "paid" if paid else "open",
+    }
+    item = {"id": f"il_{name}", "object": "line_item", "amount": amount, "period": period, "quantity": 1}
+    if old:
+        line = item | {"price": {"id": price, "object": "price"} if price else None, "subscription": subscription}
+        obj |= {"subscription": subscription, "subscription_details": {"metadata": details["metadata"]}}
+        obj |= {"payment_intent": intent}
+    else:
+        parent = {"subscription": subscription, "proration": False, "subscription_item": "si_1"}
+        line = item | {"parent": {"type": "subscription_item_details", "subscription_item_details": parent}}
+        line |= {"pricing": {"type": "price_details", "price_details": {"price": price, "product": "prod_1"}}}
+        obj |= {"parent": {"type": "subscription_details", "subscription_details": details}}
+    return event(kind, obj | {"lines": {"object": "list", "data": [line], "has_more": False}})
+
+
+def invoice_payment(name: str = "in_1", intent: str = "pi_of_in_1", *, amount: int = 1_800_000) -> Event:
+    """What says which PaymentIntent paid an invoice."""
+    obj = {
+        "id": f"inpay_of_{name}",
+        "object": "invoice_payment",
+        "amount_paid": amount,
+        "amount_requested": amount,
+        "currency": "try",
+        "invoice": name,
+        "payment": {"type": "payment_intent", "payment_intent": intent},
+        "status": "paid",
+    }
+    return event("invoice_payment.paid", obj)
+
+
+def subscription(
+    name: str = "sub_1",
+    *,
+    status: str = "active",
+    month: int = 0,
+    kind: str = "customer.subscription.updated",
+    ended_at: int | None = None,
+    cancel_at: int | None = None,
+    at_period_end: bool = False,
+    old: bool = False,
+    said_at: int = 0,
+) -> Event:
+    """How a subscription stands: in its month, cancelled or not."""
+    period = {"current_period_start": MONTHS[month], "current_period_end": MONTHS[month + 1]}
+    obj = {
+        "id": name,
+        "object": "subscription",
+        "cancel_at": cancel_at,
+        "cancel_at_period_end": at_period_end,
+        "customer": "cus_1",
+        "ended_at": ended_at,
+        "items": {"object": "list", "data": [{"id": "si_1", "object": "subscription_item"} | ({} if old else period)]},
+        "metadata": {"org": "lumen"},
+        "status": status,
+    }
+    return event(kind, obj | (period if old else {}), created=said_at or MONTHS[month])
 
 
 def body(event: Event) -> bytes:

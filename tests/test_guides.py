@@ -96,7 +96,7 @@ def operation(spec: dict[str, Any], request: Request) -> dict[str, Any]:
     return next((dict(each) for each in methods if each), {})
 
 
-@pytest.mark.parametrize("guide", ["admin.md", "booking.md", "commands.md", "courses.md"])
+@pytest.mark.parametrize("guide", ["admin.md", "booking.md", "checkout.md", "commands.md", "courses.md", "refunds.md"])
 def test_every_request_has_an_address_a_method_and_a_body_that_are_served(spec: dict[str, Any], guide: str) -> None:
     kinds, asked = dict(inputs()), list(requests((DOCS / guide).read_text()))
 

@@ -23,6 +23,7 @@ from webhook_gateway.routes.admin_course_steps import admin_course_steps
 from webhook_gateway.routes.admin_courses import admin_courses
 from webhook_gateway.routes.bookings import bookings
 from webhook_gateway.routes.calendar import sessions as calendar
+from webhook_gateway.routes.checkout_sessions import checkout_sessions
 from webhook_gateway.routes.classes import classes
 from webhook_gateway.routes.compatible import compatible
 from webhook_gateway.routes.coupons import coupon_codes, coupons
@@ -30,6 +31,7 @@ from webhook_gateway.routes.course_packages import course_packages
 from webhook_gateway.routes.course_steps import course_steps, enrollment_commands
 from webhook_gateway.routes.courses import courses
 from webhook_gateway.routes.docs import docs
+from webhook_gateway.routes.drift import drift, drift_pushing
 from webhook_gateway.routes.enrollments import enrollments
 from webhook_gateway.routes.events import events
 from webhook_gateway.routes.feed import linked_calendar, my_calendar
@@ -39,11 +41,14 @@ from webhook_gateway.routes.me import me
 from webhook_gateway.routes.members import members
 from webhook_gateway.routes.merge import merging
 from webhook_gateway.routes.ops import ops
+from webhook_gateway.routes.orders import orders, refunding
 from webhook_gateway.routes.packages import admin_packages, packages
 from webhook_gateway.routes.redemptions import member_redemptions, own_redeeming, redeeming, redemptions
 from webhook_gateway.routes.reports import reports
+from webhook_gateway.routes.reviews import reviews
 from webhook_gateway.routes.session_commands import session_commands
 from webhook_gateway.routes.sessions import sessions
+from webhook_gateway.routes.stripe_calls import stripe_calls
 from webhook_gateway.routes.teachers import teachers
 from webhook_gateway.routes.waitlist import waitlist
 from webhook_gateway.schema.problem import Problem
@@ -68,6 +73,8 @@ BLUEPRINTS = (
     coupons,
     coupon_codes,
     compatible,
+    checkout_sessions,
+    stripe_calls,
     calendar,
     courses,
     me,
@@ -90,10 +97,15 @@ BLUEPRINTS = (
     my_ledger,
     member_ledger,
     adjustments,
+    orders,
+    refunding,
+    reviews,
     merging,
     enrollments,
     enrollment_commands,
     reports,
+    drift,
+    drift_pushing,
     docs,
 )
 

@@ -11,13 +11,15 @@ from flask import Response
 from domain.booking.command import ADJUST, BOOK, JOIN
 from domain.desk.redeem_command import REDEEM
 from domain.enrollment.step_command import BOOK_STEP, BOOK_STEPS
+from domain.outward.checkout_command import CHECKOUT
+from domain.refund.command import REFUND
 from webhook_gateway.job_store import Outcome
 from webhook_gateway.problem import CATALOGUE, MEDIA_TYPE, FieldError, Problem, link, members
 
 UNKNOWN = "internal_error"
 FAULT = "The command failed by a fault of ours; nothing was done. Tell us the instance of this problem."
 # Commands that make something.
-CREATES = {BOOK, BOOK_STEP, BOOK_STEPS, JOIN, REDEEM, ADJUST}
+CREATES = {BOOK, BOOK_STEP, BOOK_STEPS, JOIN, REDEEM, ADJUST, REFUND, CHECKOUT}
 
 
 def response(job_id: int, kind: str, outcome: Outcome) -> Response:

@@ -55,13 +55,14 @@ class Subject(StrEnum):
     BOOKING = "bookings"
     PACKAGE = "student_packages"
     ENROLLMENT = "student_course_enrollments"
+    ORDER = "orders"
     SESSION = "class_sessions"
     ORGANIZATION = "organizations"
 
     @property
     def insert(self) -> str:
         """The statement that stores a job about it."""
-        if self in {Subject.BOOKING, Subject.PACKAGE, Subject.ENROLLMENT}:
+        if self in {Subject.BOOKING, Subject.PACKAGE, Subject.ENROLLMENT, Subject.ORDER}:
             tables = OF_STUDENT.format(table=self.value)
             return INSERT.format(
                 organization_id="subject.organization_id",

@@ -75,6 +75,18 @@ CATALOGUE: Mapping[str, Kind] = {
     "waitlist_closed": Kind(HTTPStatus.CONFLICT, "The waitlist books nobody any more"),
     "coupon_invalid": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The coupon does not apply"),
     "coupon_exhausted": Kind(HTTPStatus.CONFLICT, "The coupon is used up"),
+    "cohort_closed": Kind(HTTPStatus.CONFLICT, "The cohort takes nobody any more"),
+    "stripe_refused": Kind(HTTPStatus.BAD_GATEWAY, "Stripe says no"),
+    "stripe_unavailable": Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Stripe does not answer, or cannot be asked", retryable=True
+    ),
+    "call_final": Kind(HTTPStatus.CONFLICT, "The call to Stripe is not made again"),
+    "not_refundable": Kind(HTTPStatus.CONFLICT, "The order was not paid through Stripe"),
+    "order_not_paid": Kind(HTTPStatus.CONFLICT, "The order was not paid"),
+    "nothing_to_refund": Kind(HTTPStatus.CONFLICT, "Nothing is left to pay back"),
+    "payment_disputed": Kind(HTTPStatus.CONFLICT, "The payment is disputed"),
+    "refund_under_way": Kind(HTTPStatus.CONFLICT, "A refund of all that is left is under way"),
+    "refund_review_required": Kind(HTTPStatus.CONFLICT, "Something was consumed, and a person must say what goes back"),
     "idempotency_key_reused": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key belongs to another request"),
     "failed": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "The command failed by a fault of ours"),
     "worker_lost": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "The process that did the command died, each time"),

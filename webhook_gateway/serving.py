@@ -13,7 +13,7 @@ from webhook_gateway.event_store import EventStore
 from webhook_gateway.front import Front, Limits
 from webhook_gateway.intake import Intake
 from worker import log
-from worker.hints import DRAINS, PAUSE_SECONDS, PAUSES, Hints, HintThread
+from worker.hints import BESIDE, DRAINS, PAUSE_SECONDS, PAUSES, Hints, HintThread
 from worker.lifeline import die_with
 
 # Requests being answered at once: 40 that wait for their job, and as many as two cores can use besides.
@@ -40,7 +40,8 @@ def application(limits: Limits = LIMITS) -> Front:
 
 def hinting(broker_url: str) -> Callable[[str], None]:
     """Return the way to hint at a queue: each has a thread of its own, and waits for no other's pause."""
-    threads = {queue: HintThread(Hints(broker_url), PAUSES.get(queue, PAUSE_SECONDS)) for queue in DRAINS}
+    queues = (*DRAINS, *BESIDE)
+    threads = {queue: HintThread(Hints(broker_url), PAUSES.get(queue, PAUSE_SECONDS)) for queue in queues}
     return lambda queue: threads[queue].want(queue)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from billiard.util import get_pdeathsig  # type: ignore[attr-defined] # its stubs do not know it
@@ -78,6 +79,9 @@ def _prepare(**_ignored: object) -> None:
     # A child sets what this asks for, and either goes through a parser of C; elsewhere than on Linux neither does.
     with suppress(OSError):
         get_pdeathsig()
+    if settings().stripe_api_key:
+        # Whoever waits for the first Checkout would wait for this, too.
+        import_module("stripe")
 
 
 @worker_before_create_process.connect

@@ -26,12 +26,14 @@ class _State:
 class Breaker:
     """What is known of one server, shared with all processes that are forked from this one.
 
-    Two that write at the same moment lose one failure of two, which costs a little more patience.
+    It is left alone for `longest` seconds at the most. Two that write at the same moment lose one failure of two,
+    which costs a little more patience.
     """
 
     _form = Struct("32sqd")
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST_WAIT) -> None:
+        self.longest = longest
         self._memory = mmap(-1, self._form.size)
 
     def failures(self, server: str) -> int:
@@ -51,7 +53,7 @@ class Breaker:
         """Note that a server does not serve; return for how many seconds it is left alone."""
         failures = max(self.read(server).failures + 1, TOLERATED)
         self.write(server, _State(failures, time.monotonic()))
-        return wait(failures)
+        return wait(failures, self.longest)
 
     def read(self, server: str) -> _State:
         """Return what is known of a server."""
@@ -79,7 +81,7 @@ class Turn:
         if self._found is not None and self._found.failures == state.failures:
             return min(1, most)
         # A clock that went back, as in a test that travels, ends the wait.
-        if 0 <= time.monotonic() - state.since < wait(state.failures):
+        if 0 <= time.monotonic() - state.since < wait(state.failures, self._breaker.longest):
             return 0
         self._found = state
         # Others wait for what is found out.
@@ -100,9 +102,9 @@ class Turn:
             self._breaker.write(self._server, self._found)
 
 
-def wait(failures: int) -> float:
+def wait(failures: int, longest: float = LONGEST_WAIT) -> float:
     """Return for how many seconds a server is left alone after so many failures in a row."""
-    return float(min(FIRST_WAIT * 2 ** max(min(failures - TOLERATED, 16), 0), LONGEST_WAIT))
+    return float(min(FIRST_WAIT * 2 ** max(min(failures - TOLERATED, 16), 0), longest))
 
 
 def _digest(server: str) -> bytes:

@@ -12,6 +12,9 @@ from celery import Celery
 
 # The task that drains each queue's rows; a message carries no more than its name.
 DRAINS = {"stripe": "stripe.drain", "bookings": "bookings.drain", "notifications": "outbox.relay"}
+# What is hinted at beside a queue's own rows: the queue, and the task. Who hears of Stripe also asks it.
+CALLS = "calls"
+BESIDE = {CALLS: ("stripe", "stripe.call")}
 
 # While a hint is on its way nobody sends another; the token goes by itself if the message was lost.
 TOKEN_SECONDS = 5
@@ -62,12 +65,13 @@ class Hints:
         self._closed_until = 0.0
 
     def send(self, queue: str) -> None:
-        """Say that a queue has work. Never raises: the sweeper says it again."""
+        """Say that a queue has work, or what is beside it. Never raises: the sweeper says it again."""
         if time.monotonic() < self._closed_until:
             return
         try:
             if self._redis is None or self._redis.set(token(queue), "1", nx=True, ex=TOKEN_SECONDS):
-                self._app.send_task(DRAINS[queue], queue=queue)
+                way, task = BESIDE.get(queue) or (queue, DRAINS[queue])
+                self._app.send_task(task, queue=way)
         except Exception as error:  # noqa: BLE001 - whatever a transport raises, the row is safe
             self._closed_until = time.monotonic() + BREAKER_SECONDS
             log.warning("broker.away", queue=queue, error=type(error).__name__)

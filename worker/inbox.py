@@ -8,7 +8,7 @@ in a transaction of its own before it is tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,6 +55,7 @@ class Inbox:
     `kin`: what belongs together is decided together, and two workers do not wait for each other.
     `known` is the condition of a row that this version can handle; where kin goes `in_turn`, each takes effect
     after those of a lower id, whatever these wait for. `parked` is what else is set where one failed `too_often`.
+    `told` hears what became of a batch once that is committed.
     """
 
     model: type[DeclarativeBase]
@@ -67,6 +68,7 @@ class Inbox:
     known: str = "TRUE"
     in_turn: bool = False
     parked: str = ""
+    told: Callable[[Iterable[Verdict]], None] | None = None
 
     @property
     def table(self) -> str:
@@ -208,6 +210,8 @@ def _tell(inbox: Inbox, outcomes: Outcomes) -> None:
         if isinstance(verdict, Parked | Quarantined):
             names = {"table": inbox.table, "row": row, "organization": organization, "code": verdict.code}
             log.warning("inbox.parked", **names)
+    if inbox.told:
+        inbox.told(verdict for _, verdict in outcomes.values())
     if outcomes:
         log.debug("inbox.drained", table=inbox.table, rows=len(outcomes))
 

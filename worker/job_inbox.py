@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,18 +13,21 @@ from db.transaction import Rows, fetch
 from domain.booking.act import BOOKING
 from domain.desk.redemption import REDEMPTION
 from domain.errors import Refusal
-from domain.family import Answer, Family
-from domain.inbox.verdict import Answered, Parked, Refused, Verdict
+from domain.family import Answer, Asked, Family
+from domain.inbox.verdict import Answered, Awaited, Parked, Refused, Verdict
+from domain.outward.checkout import CHECKOUTS
+from domain.outward.job import CHANNEL, NOTIFY
+from domain.refund.refund import REFUNDS
 from domain.student import settled
 from domain.studio.act import STUDIO
 from domain.waitlist.promotion import PROMOTION
+from worker.hints import CALLS
 from worker.inbox import Inbox, Outcomes
+from worker.runtime import hints
 
-# Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.
-CHANNEL = "jobs"
 COLUMNS = "id, organization_id, student_id, caller, kind, request, attempts, due_at, received_at"
 
-FAMILIES: tuple[Family, ...] = (BOOKING, PROMOTION, STUDIO, REDEMPTION)
+FAMILIES: tuple[Family, ...] = (BOOKING, PROMOTION, STUDIO, REDEMPTION, REFUNDS, CHECKOUTS)
 FAMILY_OF = {kind: family for family in FAMILIES for kind in family.kinds}
 
 # What a student is told of a fault of ours; its cause stands in the row for who mends it.
@@ -32,7 +35,6 @@ FAULT = "It failed by a fault of ours each time it was tried. Tell us its id: th
 PARKED = f"""
 problem = CASE WHEN {{too_often}} THEN jsonb_build_object('code', 'failed', 'detail', '{FAULT}') END
 """
-NOTIFY = "SELECT pg_notify(%(channel)s, %(ids)s)"
 GO_ON = """
 UPDATE jobs SET student_id = s.merged_into FROM students s WHERE jobs.id = ANY(%(ids)s) AND s.id = jobs.student_id
 """
@@ -47,7 +49,8 @@ def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
     family = FAMILY_OF[min(rows, key=lambda row: int(row["id"]))["kind"]]
     taken = family.first(rows)
     answers = family.act(session, taken, at=at)
-    fetch(session, NOTIFY, channel=CHANNEL, ids=",".join(str(row["id"]) for row in taken))
+    ended = [str(row["id"]) for row in taken if not isinstance(answers[row["id"]], Asked)]
+    fetch(session, NOTIFY, channel=CHANNEL, ids=",".join(ended))
     return {row["id"]: (row["organization_id"], _verdict(answers[row["id"]])) for row in taken}
 
 
@@ -62,6 +65,8 @@ def _settled(session: Session, rows: Rows) -> Rows:
 
 
 def _verdict(answer: Answer) -> Verdict:
+    if isinstance(answer, Asked):
+        return Awaited()
     if not isinstance(answer, Refusal):
         return Answered(result=answer)
     return Refused(answer.code, str(answer), field=answer.field, more=answer.more)
@@ -79,7 +84,7 @@ def _problem(verdict: Verdict) -> dict[str, Any]:
 
 def mark(row: Mapping[str, Any], _organization: int | None, verdict: Verdict, at: datetime) -> dict[str, Any]:
     """Return the columns that say what became of a command: its result, or the problem it ended in."""
-    done, fault = isinstance(verdict, Answered), isinstance(verdict, Parked)
+    done, fault = isinstance(verdict, Answered | Awaited), isinstance(verdict, Parked)
     return {
         "id": row["id"],
         "status": verdict.status,
@@ -88,8 +93,14 @@ def mark(row: Mapping[str, Any], _organization: int | None, verdict: Verdict, at
         "error_code": verdict.code,
         "last_error": verdict.reason if fault else None,
         "sweeps": 0,
-        "finished_at": at,
+        "finished_at": None if isinstance(verdict, Awaited) else at,
     }
+
+
+def _told(verdicts: Iterable[Verdict]) -> None:
+    """Have Stripe asked at once where somebody waits for its answer."""
+    if any(isinstance(verdict, Awaited) for verdict in verdicts):
+        hints().send(CALLS)
 
 
 # Each student's commands follow each other, and a batch holds the sessions that it is about: larger ones
@@ -106,4 +117,5 @@ JOBS = Inbox(
     known=f"kind IN {(*FAMILY_OF,)}",
     in_turn=True,
     parked=PARKED,
+    told=_told,
 )

@@ -16,7 +16,8 @@ from domain.inbox.verdict import Parked
 from worker import clock
 from worker.log import describe
 from worker.stripe_api import client
-from worker.stripe_event import MAX_LINES, parse
+from worker.stripe_event import parse
+from worker.stripe_field import MAX_LINES
 from worker.stripe_inbox import LINE_ITEMS
 
 if TYPE_CHECKING:
@@ -26,6 +27,16 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=60)
 LONGEST_DELAY = timedelta(hours=1)
+
+REFUSED = Parked(
+    "stripe_unavailable",
+    "Stripe refuses to say what was bought: check STRIPE_API_KEY and the account, then replay",
+)
+UNKNOWN = Parked(
+    "unrecognised_purchase",
+    "Stripe has no such Checkout for this key: it was made in another account or mode, or by hand."
+    " Check STRIPE_API_KEY, then replay; or refund it in Stripe",
+)
 
 TAKE = """
 UPDATE stripe_events SET waits_for = NULL, due_at = %(until)s, asks = asks + 1
@@ -71,10 +82,14 @@ def _ask(row: dict[str, Any], at: datetime) -> Answer:
     except Exception as error:  # noqa: BLE001 - whatever it is, the next row is asked for all the same
         if _is_refusal(error):
             log.warning("stripe.refused", row=row["id"], error=describe(error))
-            reason = "Stripe refuses to say what was bought: check STRIPE_API_KEY and the account, then replay"
-            return Answer(at, parked=Parked("stripe_unavailable", reason))
+            return Answer(at, parked=UNKNOWN if _is_missing(error) else REFUSED)
         log.warning("stripe.away", row=row["id"], asks=row["asks"], error=describe(error))
         return Answer(at + min(timedelta(seconds=2 ** min(row["asks"], 12)), LONGEST_DELAY))
+
+
+def _is_missing(error: Exception) -> bool:
+    """Say whether Stripe was asked, and has no such Checkout."""
+    return getattr(error, "code", None) == "resource_missing"
 
 
 def _is_refusal(error: Exception) -> bool:

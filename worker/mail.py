@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 
 from db.models import Notification
 from db.transaction import fetch, reading
+from domain.mail import standing_mail
 from domain.mail.booking_mail import TRUE_WHILE, read_booking_mail
 from domain.mail.enrollment_mail import ASSIGNED, REVOKED, read_assigned_mail, read_revoked_mail
 from domain.mail.letter import Letter
 from domain.mail.low_seats_mail import LOW_SEATS, read_low_seats_mail
 from domain.mail.money_mail import FAILED, REFUNDED, read_failed_mail, read_refund_mail
+from domain.mail.order_review_mail import REVIEW, read_review_mail
 from domain.mail.package_mail import EXPIRING, PASS_EXPIRED, read_expiring_mail, read_pass_expired_mail
 from domain.mail.receipt import read_receipt
 from domain.mail.step_mail import UNBOOKED, read_step_mail
@@ -56,6 +58,10 @@ KINDS: Mapping[str, Read] = {
     REVOKED: read_revoked_mail,
     ASSIGNED: read_assigned_mail,
     LOW_SEATS: read_low_seats_mail,
+    REVIEW: read_review_mail,
+    standing_mail.REVOKED: standing_mail.read_revoked_mail,
+    standing_mail.REINSTATED: standing_mail.read_reinstated_mail,
+    standing_mail.RENEWAL_FAILED: standing_mail.read_renewal_failed_mail,
 }
 
 

@@ -30,6 +30,7 @@ SCHEDULE = (
     Scheduled("sessions.low_seats", timedelta(minutes=5), "tells staff of course dates that are nearly full"),
     Scheduled("waitlists.tend", timedelta(minutes=1), "ends waits that are over, and calls lines that nobody called"),
     Scheduled("orders.expire", timedelta(hours=1), "gives up orders that nobody paid for a month"),
+    Scheduled("products.sync", timedelta(minutes=1), "tells Stripe of products that have changed"),
     Scheduled("events.prune", timedelta(hours=1), "replaces payloads handled over a month ago by their hash"),
     Scheduled("runs.prune", timedelta(hours=1), "forgets claims of periods long gone"),
 )

@@ -5,16 +5,39 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import orjson
 
 from db.models import DisputeStatus, PaymentStatus
+from domain.catalog.drift import CatalogFact
 from domain.purchase.payment import CHECKOUT, INTENT, REFUND_RANK, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
-from worker.stripe_field import MAX_NAME, MAX_TEXT, Json, Unreadable, amount, currency, id_of, member, required, text
-
-MAX_LINES = 100
-MAX_QUANTITY = 1_000
+from domain.subscription.facts import SubscriptionFact
+from worker.stripe_catalog import read_price, read_product
+from worker.stripe_field import (
+    MAX_NAME,
+    MAX_TEXT,
+    Json,
+    Said,
+    Unreadable,
+    amount,
+    bought,
+    currency,
+    id_of,
+    member,
+    part,
+    quantity,
+    required,
+    text,
+)
+from worker.stripe_subscription import (
+    metadata_of,
+    read_beginning,
+    read_invoice,
+    read_invoice_payment,
+    read_subscription,
+    subscription_of,
+)
 
 
 class Unsupported(Exception):
@@ -25,10 +48,14 @@ class Unsupported(Exception):
 class Statement:
     """What one event says: facts about payments, and by what its organization may be found.
 
-    `payments` are those that its object belongs to, whether or not it says anything about them.
+    `payments` are those that its object belongs to, whether or not it says anything about them; `subscription` is the
+    one that it names. `catalog` is what one of Stripe's products or prices is by now.
     """
 
     facts: tuple[Fact, ...] = ()
+    standing: tuple[SubscriptionFact, ...] = ()
+    catalog: tuple[CatalogFact, ...] = ()
+    subscription: str | None = None
     handled: bool = True
     payments: tuple[str, ...] = ()
     organization: str | None = None
@@ -59,7 +86,8 @@ def payment_key(event: Json) -> str | None:
     told = data.get("object") if isinstance(data, dict) else None
     if not isinstance(told, dict):
         return None
-    named = told if told.get("object") == "payment_intent" else told.get("payment_intent")
+    own = told.get("object") in {"payment_intent", "invoice"}
+    named = told if own else told.get("payment_intent") or told.get("invoice")
     key = named.get("id") if isinstance(named, dict) else named
     return key if is_name(key) else None
 
@@ -86,12 +114,15 @@ def read(payload: bytes, line_items: Json | None = None) -> Statement:
     if reader is None:
         return Statement(handled=False)
     obj = member(member(event, "data"), "object")
-    metadata = obj.get("metadata") if isinstance(obj.get("metadata"), dict) else {}
-    facts = reader(obj, line_items, kind)
+    told = reader(Said(kind, obj, event.get("created"), line_items))
+    facts = tuple(fact for fact in told if not isinstance(fact, SubscriptionFact | CatalogFact))
     return Statement(
         facts=facts,
+        standing=tuple(fact for fact in told if isinstance(fact, SubscriptionFact)),
+        catalog=tuple(fact for fact in told if isinstance(fact, CatalogFact)),
+        subscription=subscription_of(obj),
         payments=_payments(obj, facts),
-        organization=text(metadata or {}, "org"),
+        organization=text(metadata_of(obj), "org"),
         customer=None if _waits_for_checkout(facts) else id_of(obj, "customer"),
     )
 
@@ -107,26 +138,27 @@ def _waits_for_checkout(facts: tuple[Fact, ...]) -> bool:
     return any(isinstance(fact, PurchaseFact) and fact.teller == INTENT and not fact.names_something for fact in facts)
 
 
-def _checkout(obj: Json, line_items: Json | None, kind: str) -> tuple[Fact, ...]:
-    mode = text(obj, "mode")
+def _checkout(said: Said) -> tuple[Fact, ...]:
+    obj, mode = said.obj, text(said.obj, "mode")
     if mode == "subscription":
-        raise Unsupported("subscriptions are fulfilled by a later version; replay this event then")
+        return read_beginning(said)
     if mode == "setup":
         return ()
     own_id = required(obj, "id")
-    details = obj.get("customer_details") if isinstance(obj.get("customer_details"), dict) else {}
+    details = part(obj, "customer_details")
     return (
         PurchaseFact(
             teller=CHECKOUT,
             key=id_of(obj, "payment_intent") or own_id,
-            status=_checkout_status(obj, kind),
+            status=_checkout_status(obj, said.kind),
             amount=amount(obj, "amount_total") if obj.get("amount_total") is not None else 0,
             currency=currency(obj),
+            customer=id_of(obj, "customer"),
             client_reference_id=text(obj, "client_reference_id"),
-            email=text(details or {}, "email") or text(obj, "customer_email"),
-            name=text(details or {}, "name"),
-            lines=_lines(line_items),
-            **_common(obj),
+            email=text(details, "email") or text(obj, "customer_email"),
+            name=text(details, "name"),
+            lines=_lines(said.line_items),
+            **bought(part(obj, "metadata")),
         ),
     )
 
@@ -140,7 +172,8 @@ def _checkout_status(obj: Json, kind: str) -> str:
     return by_type.get(kind, PaymentStatus.PENDING if unpaid else PaymentStatus.SUCCEEDED).value
 
 
-def _intent(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
+def _intent(said: Said) -> tuple[Fact, ...]:
+    obj = said.obj
     return (
         PurchaseFact(
             teller=INTENT,
@@ -148,29 +181,15 @@ def _intent(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
             status=PaymentStatus.SUCCEEDED.value,
             amount=amount(obj, "amount_received"),
             currency=currency(obj),
+            customer=id_of(obj, "customer"),
             email=text(obj, "receipt_email"),
-            **_common(obj),
+            **bought(part(obj, "metadata")),
         ),
     )
 
 
-def _common(obj: Json) -> dict[str, Any]:
-    """Return what a Checkout and a PaymentIntent say in the same words: the customer and the metadata."""
-    metadata = obj.get("metadata") if isinstance(obj.get("metadata"), dict) else {}
-    course = text(metadata or {}, "product_type") in {"course_program", "course_enrollment"}
-    return {
-        "customer": id_of(obj, "customer"),
-        "student_id": text(metadata or {}, "student_id"),
-        "product_code": text(metadata or {}, "product_code"),
-        "price_id": text(metadata or {}, "price_id"),
-        "product_id": text(metadata or {}, "product_id"),
-        "course": (text(metadata or {}, "course_program_id") or "unnamed") if course else None,
-        "cohort": text(metadata or {}, "cohort_id"),
-    }
-
-
-def _refund(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
-    return (_refund_fact(obj, id_of(obj, "payment_intent")),)
+def _refund(said: Said) -> tuple[Fact, ...]:
+    return (_refund_fact(said.obj, id_of(said.obj, "payment_intent")),)
 
 
 def _refund_fact(obj: Json, intent: str | None) -> RefundFact:
@@ -182,19 +201,21 @@ def _refund_fact(obj: Json, intent: str | None) -> RefundFact:
         key=intent or _charge_key(obj),
         status=status,
         amount=amount(obj, "amount"),
+        ours=text(part(obj, "metadata"), "punchcard_refund"),
     )
 
 
-def _charge(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
+def _charge(said: Said) -> tuple[Fact, ...]:
     """Read the refunds that older API versions list in the charge; newer ones send them as events of their own."""
-    refunds = obj.get("refunds")
-    listed = refunds.get("data") if isinstance(refunds, dict) else None
+    obj = said.obj
+    listed = part(obj, "refunds").get("data")
     intent = id_of(obj, "payment_intent") or f"charge:{required(obj, 'id')}"
     return tuple(_refund_fact(refund, intent) for refund in listed or () if isinstance(refund, dict))
 
 
-def _dispute(obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
+def _dispute(said: Said) -> tuple[Fact, ...]:
     """Read a dispute; an inquiry (`warning_…`) moved no money and says nothing."""
+    obj = said.obj
     status = required(obj, "status")
     if status.startswith("warning"):
         return ()
@@ -213,28 +234,17 @@ def _charge_key(obj: Json) -> str:
     return f"charge:{charge}"
 
 
-def _recorded(_obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
+def _recorded(_said: Said) -> tuple[Fact, ...]:
     """Read nothing: the stored event is the record."""
     return ()
 
 
-def _subscription(_obj: Json, _lines: Json | None, _kind: str) -> tuple[Fact, ...]:
-    raise Unsupported("subscriptions are fulfilled by a later version; replay this event then")
-
-
 def _lines(line_items: Json | None) -> tuple[SoldLine, ...]:
     data = (line_items or {}).get("data") or []
-    return tuple(SoldLine(required(member(line, "price"), "id"), _quantity(line)) for line in data)
+    return tuple(SoldLine(required(member(line, "price"), "id"), quantity(line)) for line in data)
 
 
-def _quantity(line: Json) -> int:
-    value = line.get("quantity")
-    if type(value) is not int or not 0 < value <= MAX_QUANTITY:
-        raise Unreadable(f"quantity is not a number from 1 to {MAX_QUANTITY}")
-    return value
-
-
-Reader = Callable[[Json, Json | None, str], tuple[Fact, ...]]
+Reader = Callable[[Said], tuple[Fact | SubscriptionFact | CatalogFact, ...]]
 READERS: dict[str, Reader] = {
     "checkout.session.completed": _checkout,
     "checkout.session.async_payment_succeeded": _checkout,
@@ -250,8 +260,17 @@ READERS: dict[str, Reader] = {
     "charge.dispute.closed": _dispute,
     "charge.dispute.funds_withdrawn": _dispute,
     "charge.dispute.funds_reinstated": _dispute,
-    "invoice.paid": _subscription,
-    "invoice.payment_failed": _subscription,
-    "customer.subscription.updated": _subscription,
-    "customer.subscription.deleted": _subscription,
+    "invoice.paid": read_invoice,
+    "invoice.payment_failed": read_invoice,
+    "invoice_payment.paid": read_invoice_payment,
+    "customer.subscription.updated": read_subscription,
+    "customer.subscription.deleted": read_subscription,
+    "product.created": read_product,
+    "product.updated": read_product,
+    "product.deleted": read_product,
+    "price.created": read_price,
+    "price.updated": read_price,
+    "price.deleted": read_price,
 }
+# What Stripe is asked to send: exactly this.
+HANDLED = tuple(READERS)

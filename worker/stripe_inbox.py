@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.models import EventStatus, StripeEvent
 from db.transaction import Rows
+from domain.catalog.drift import Heard, keep
 from domain.inbox.retention import conclude_unread
 from domain.inbox.verdict import Asking, Done, Forgotten, Ignored, Later, Parked, Quarantined, Verdict
 from domain.purchase.fulfillment import Told, fulfil
@@ -30,6 +31,7 @@ LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
 
 Reading = Statement | Verdict
+Outcome = tuple[int | None, Verdict]
 
 
 def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
@@ -38,13 +40,15 @@ def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
     heard = {row["id"]: about for row in rows if (about := _about(row, readings[row["id"]]))}
     organizations = _organizations(session, rows, heard)
     told = [
-        Told(row["id"], organization, heard[row["id"]].facts, row["payment_key"])
+        Told(row["id"], organization, heard[row["id"]].facts, row["payment_key"], heard[row["id"]].standing)
         for row in rows
         if isinstance(organization := organizations.get(row["id"]), int) and row["id"] in heard
     ]
     acted = fulfil(session, told, at=at)
     conclude_unread(session, [event for event, verdict in acted.items() if isinstance(verdict, Forgotten)], at=at)
-    return {row["id"]: _outcome(row["id"], readings, organizations, acted) for row in rows}
+    shelved = _keep(session, rows, readings, at)
+    rest = (row["id"] for row in rows if row["id"] not in shelved)
+    return {row: _outcome(row, readings, organizations, acted) for row in rest} | shelved
 
 
 def _read(row: Mapping[str, Any]) -> Reading:
@@ -65,7 +69,24 @@ def _about(row: Mapping[str, Any], reading: Reading) -> Statement | None:
     """Return what an event says; of one that says nothing to us only whose payment it is about, who may be erased."""
     if isinstance(reading, Ignored) and row["payment_key"]:
         return Statement(payments=(row["payment_key"],))
-    return reading if isinstance(reading, Statement) else None
+    return reading if isinstance(reading, Statement) and not reading.catalog else None
+
+
+def _keep(session: Session, rows: Rows, readings: Mapping[int, Reading], at: datetime) -> dict[int, Outcome]:
+    """Keep what events say of products and prices; of what no catalog knows they say nothing to us."""
+    heard = [
+        Heard(row["id"], row["organization_id"], row["account"], reading.organization, fact)
+        for row in rows
+        if isinstance(reading := readings[row["id"]], Statement)
+        for fact in reading.catalog
+    ]
+    owners = keep(session, heard, at=at)
+    return {each.event_id: _kept(owners.get(each.event_id, []), each.organization_id) for each in heard}
+
+
+def _kept(owners: Sequence[int], organization: int | None) -> Outcome:
+    """Return whose an event of the catalog is: nobody's alone where several sell by one product of Stripe's."""
+    return owners[0] if len(owners) == 1 else organization, Done() if owners else Ignored()
 
 
 def _organizations(session: Session, rows: Rows, heard: Mapping[int, Statement]) -> dict[int, int | Verdict]:
@@ -78,6 +99,7 @@ def _organizations(session: Session, rows: Rows, heard: Mapping[int, Statement])
             slug=statement.organization,
             payments=statement.payments,
             customer=statement.customer,
+            subscription=statement.subscription,
         )
         for row in rows
         if row["id"] not in known and (statement := heard.get(row["id"]))

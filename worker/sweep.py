@@ -44,6 +44,8 @@ UNION ALL SELECT 'bookings' WHERE EXISTS
 UNION ALL SELECT 'notifications' WHERE EXISTS
   (SELECT 1 FROM notifications WHERE status = 'PENDING' AND due_at <= %(at)s)
     OR EXISTS (SELECT 1 FROM domain_events WHERE status = 'PENDING' AND due_at <= %(at)s)
+UNION ALL SELECT 'calls' WHERE EXISTS
+  (SELECT 1 FROM stripe_calls WHERE status = 'PENDING' AND due_at <= %(at)s)
 """
 
 

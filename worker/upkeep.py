@@ -13,10 +13,13 @@ from db.transaction import fetch, transaction
 from domain.clock import abandoned, ending, mark, reminder, unbooked, warning
 from domain.clock.low_seats import tell_low_seats
 from domain.inbox.retention import prune_payloads as prune
+from domain.outward.product_answer import want_due
+from domain.outward.upkeep import prune_calls
 from domain.purchase.holder import refresh_flags, stale_holders
 from domain.studio.completion import complete_sessions
 from domain.waitlist.calling import call_uncalled
 from domain.waitlist.closing import close_lines
+from worker.runtime import settings
 
 # Longer than any outage that a claim could still matter for.
 KEEP_RUNS = timedelta(days=2)
@@ -120,8 +123,15 @@ def _until_none(engine: Engine, step: Callable[[Session], int]) -> int:
 
 
 def prune_payloads(engine: Engine, *, at: datetime) -> int:
-    """Keep only the hashes of what events said that were handled long ago; return how many there were."""
-    return _until_none(engine, partial(prune, at=at))
+    """Keep only the hashes of what events said that were handled long ago, and no calls as old; return how many."""
+    return _until_none(engine, partial(prune, at=at)) + _until_none(engine, partial(prune_calls, at=at))
+
+
+def sync_products(engine: Engine, *, at: datetime) -> int:
+    """Want Stripe told of products that have changed; return how many. Without a key it cannot be told."""
+    if settings().stripe_api_key is None:
+        return 0
+    return _until_none(engine, partial(want_due, at=at))
 
 
 def prune_runs(engine: Engine, *, at: datetime) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from worker import clock, upkeep
 from worker.event_bus import DOMAIN_EVENTS
+from worker.hints import CALLS
 from worker.job_inbox import JOBS
 from worker.mail import NOTIFICATIONS
 from worker.outbox import relay_batch
@@ -30,6 +31,12 @@ def _sweep(engine: Engine, *, at: datetime) -> int:
     return sweep(engine, (STRIPE_EVENTS, JOBS), hints(), at=at)
 
 
+def _sync(engine: Engine, *, at: datetime) -> int:
+    if count := upkeep.sync_products(engine, at=at):
+        hints().send(CALLS)
+    return count
+
+
 WORK: Mapping[str, Work] = {
     "inbox.sweep": _sweep,
     "bookings.remind": upkeep.remind,
@@ -42,6 +49,7 @@ WORK: Mapping[str, Work] = {
     "sessions.low_seats": upkeep.alert_low_seats,
     "waitlists.tend": upkeep.tend_waitlists,
     "orders.expire": upkeep.give_up_orders,
+    "products.sync": _sync,
     "events.prune": upkeep.prune_payloads,
     "runs.prune": upkeep.prune_runs,
 }

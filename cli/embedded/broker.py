@@ -38,7 +38,7 @@ class EmbeddedBroker(EmbeddedServer):
         self._program = next(installed.glob("*/valkey-server"))
         # Not in its folder: root writes this file, and the folder belongs to `nobody`.
         self._port_file = self.data.with_name(f"{self.data.name}.port")
-        self.port = _free_port(self._last_port())
+        self.port = free_port(self._last_port())
 
     def launch(self) -> Popen[bytes]:
         """Start the broker on its port."""
@@ -68,7 +68,8 @@ class EmbeddedBroker(EmbeddedServer):
             return 0
 
 
-def _free_port(wanted: int) -> int:
+def free_port(wanted: int) -> int:
+    """Return a port of this machine that is free: the wanted one, or any."""
     for port in (wanted, 0):
         try:
             with socket.create_server((LOOPBACK, port)) as probe:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from config import ENV_FILE, read_env_file
+from config import ENV_FILE, ORG_SECRETS, read_env_file
 
 SECRETS = ("STRIPE_WEBHOOK_SECRETS", "JWT_SECRET")
 
@@ -18,7 +18,8 @@ def generated_secrets(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     kept = _only_secrets(read_env_file(home))
     values = {name: kept.get(name) or _generate(name) for name in SECRETS if _is_needed(name, environ)}
     write(home, {**kept, **values})
-    return values
+    # Those of organizations were put there by `punchcard stripe setup`.
+    return {name: value for name, value in kept.items() if name.startswith(ORG_SECRETS)} | values
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def write(home: Path, values: Mapping[str, str]) -> None:
 
 
 def _only_secrets(values: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name in SECRETS}
+    return {name: value for name, value in values.items() if name in SECRETS or name.startswith(ORG_SECRETS)}
 
 
 def _is_needed(name: str, environ: Mapping[str, str]) -> bool:

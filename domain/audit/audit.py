@@ -15,8 +15,11 @@ from domain.audit.desk import DESK
 from domain.audit.invariant import Invariant
 from domain.audit.ledger import LEDGER
 from domain.audit.money import MONEY
+from domain.audit.refunds import REFUNDS
+from domain.audit.subscriptions import SUBSCRIPTIONS
 from domain.audit.waitlist import WAITLISTS
 from domain.purchase.payment import Purchase
+from domain.subscription.renew import adrift
 
 # A drain takes moments, a sweep some seconds, a lease two minutes: what is due longer is stuck.
 STUCK_AFTER = timedelta(minutes=5)
@@ -35,22 +38,27 @@ class Violation:
 
 PAYMENTS = """
 SELECT id, organization_id, stripe_key, status, facts, amount_received, currency, amount_refunded, dispute_status,
+       subscription_key, suspended_at IS NOT NULL AS is_suspended,
        (SELECT o.status FROM orders o WHERE o.payment_id = payments.id) AS order_status
-  FROM payments WHERE id > %(after)s ORDER BY id LIMIT %(limit)s
+  FROM payments WHERE id > %(after)s AND part_of IS NULL ORDER BY id LIMIT %(limit)s
 """
 
 FACTS = Invariant("payment.follows_facts", "a payment and its order are what the set of Stripe's facts makes them", "")
 
+ENDS = Invariant("subscription.ends", "what a subscription granted ends as all that Stripe said of it makes it", "")
+
 
 def rules() -> Sequence[Invariant]:
     """Return all that is checked."""
-    return (*MONEY, *LEDGER, *BOOKINGS, *WAITLISTS, *COURSES, *DESK, FACTS)
+    return (*MONEY, *LEDGER, *BOOKINGS, *WAITLISTS, *COURSES, *DESK, *REFUNDS, *SUBSCRIPTIONS, FACTS, ENDS)
 
 
 def check(session: Session, invariant: Invariant, *, at: datetime) -> list[Violation]:
     """Return where an invariant does not hold at an instant."""
     if invariant is FACTS:
         return [Violation(FACTS.name, f"payment {payment}") for payment in _unfaithful(session)]
+    if invariant is ENDS:
+        return [Violation(ENDS.name, f"package {package}") for package in adrift(session)]
     values = {"at": at, "stuck": at - STUCK_AFTER}
     return [Violation(invariant.name, row["what"]) for row in fetch(session, invariant.statement, **values)]
 
@@ -69,6 +77,7 @@ def _unfaithful(session: Session) -> Iterator[int]:
             stored = (row["status"], row["amount_received"], row["currency"], row["amount_refunded"])
             said = (purchase.status, purchase.received, purchase.currency, purchase.refunded)
             agrees = stored == said and row["dispute_status"] == purchase.dispute
+            agrees &= row["is_suspended"] == purchase.is_suspended and row["subscription_key"] == purchase.subscription
             if not agrees or row["order_status"] not in {None, purchase.order_status}:
                 yield row["id"]
         after = rows[-1]["id"]

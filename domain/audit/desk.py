@@ -28,7 +28,8 @@ DESK = (
     ),
     Invariant(
         "coupon.used_for_a_package",
-        "a use that counts for good has its package, of the same student and coupon, and that package has one use",
+        "a use that counts for good has its package, of the same student and coupon, and that package one use, unless"
+        " staff were told that none was left",
         """SELECT 'coupon use ' || u.id AS what FROM coupon_uses u
              JOIN students s ON s.id = u.student_id LEFT JOIN student_packages k ON k.id = u.student_package_id
             WHERE u.status = 'USED' AND (k.id IS NULL OR k.coupon_id IS DISTINCT FROM u.coupon_id
@@ -36,7 +37,9 @@ DESK = (
            UNION ALL
            SELECT 'package ' || k.id FROM student_packages k
              LEFT JOIN coupon_uses u ON u.student_package_id = k.id AND u.status = 'USED'
-            WHERE k.coupon_id IS NOT NULL GROUP BY k.id HAVING count(u.id) <> 1""",
+            WHERE k.coupon_id IS NOT NULL AND NOT EXISTS (SELECT FROM order_reviews r
+                     WHERE r.order_id = k.order_id AND r.kind = 'COUPON_EXHAUSTED')
+            GROUP BY k.id HAVING count(u.id) <> 1""",
     ),
     Invariant(
         "coupon.as_its_type",

@@ -109,6 +109,9 @@ MONEY = (
         """SELECT 'event ' || id AS what FROM stripe_events WHERE status = 'RECEIVED' AND due_at < %(stuck)s
            UNION ALL SELECT 'job ' || id FROM jobs WHERE status = 'QUEUED' AND due_at < %(stuck)s
            UNION ALL SELECT 'notification ' || id FROM notifications WHERE status = 'PENDING' AND due_at < %(stuck)s
-           UNION ALL SELECT 'domain event ' || id FROM domain_events WHERE status = 'PENDING' AND due_at < %(stuck)s""",
+           UNION ALL SELECT 'domain event ' || id FROM domain_events WHERE status = 'PENDING' AND due_at < %(stuck)s
+           UNION ALL SELECT 'call ' || id FROM stripe_calls WHERE status = 'PENDING' AND due_at < %(stuck)s
+           UNION ALL SELECT 'job ' || j.id FROM jobs j WHERE j.status = 'RUNNING'
+              AND NOT EXISTS (SELECT FROM stripe_calls c WHERE c.job_id = j.id AND c.status = 'PENDING')""",
     ),
 )

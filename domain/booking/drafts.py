@@ -1,4 +1,4 @@
-"""Drafts of packages that have ended: closed by the clock, and open again where the studio extends the package."""
+"""Drafts of packages that have ended, or whose money went back: closed, and open again where that was not the end."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ UPDATE bookings SET status = 'DRAFT', metadata = metadata - 'expired'
   FROM closed JOIN due ON due.id = closed.allowance_id
  WHERE bookings.id = closed.id AND closed.n <= due.n
 """
+
+CLOSE_OF = """
+UPDATE bookings SET status = 'CANCELLED', metadata = metadata || '{"expired": true}'
+ WHERE student_package_id = ANY(%(ids)s) AND status = 'DRAFT'
+"""
+
+
+def close(session: Session, packages: Collection[int]) -> None:
+    """Close the drafts of packages whose money went back; the caller holds their students."""
+    if packages:
+        fetch(session, CLOSE_OF, ids=list(packages))
 
 
 def reopen(session: Session, packages: Collection[int]) -> None:

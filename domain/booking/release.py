@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -200,6 +201,11 @@ def _give_back(desk: Desk, old: Standing) -> Row:
     if line:
         line.remaining += old.credits_used
     return _draft_again(desk, old, line) if old.booking_type is BookingType.PACKAGE_SESSION else {}
+
+
+def most_new(bookings: Iterable[Standing]) -> int:
+    """Return how many drafts come back at most beside those that bookings become themselves."""
+    return sum(max(each.credits_used - 1, 0) for each in bookings if each.booking_type is BookingType.PACKAGE_SESSION)
 
 
 def _draft_again(desk: Desk, old: Standing, line: Line | None) -> Row:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from db.models import ServiceType, ValidityStart
+from db.models import BillingInterval, RefundPolicy, ServiceType, ValidityStart
 from db.models.class_session import MAX_CAPACITY
 from domain.calendar.entries import ClassEntry, SessionEntry, TeacherEntry
 from domain.catalog import bundle
@@ -51,6 +51,10 @@ def _spoken(language: str) -> str:
 Language = Annotated[str, AfterValidator(_spoken)]
 # What a pass may pay for; a session of a course takes enrollments only.
 PassServices = tuple[Literal[ServiceType.GROUP, ServiceType.PRIVATE], ...]
+# Stripe bills a subscription for three years at a time at the most.
+MAX_PERIODS = 36
+LONGEST_PERIOD = {BillingInterval.YEAR: 3}
+PeriodCount = Annotated[int, Field(gt=0, le=MAX_PERIODS, strict=True)]
 DailyLimit = Annotated[int, Field(gt=0, le=24, strict=True)]
 # A year in minutes.
 MAX_WINDOW = 525_600
@@ -85,7 +89,7 @@ class ProductEntry(Part):
     """A package on sale. `price` in minor units; the currency is the organization's unless named.
 
     An All-Access pass pays for its services, as many sessions a local day as its limit; a session of a course
-    takes enrollments only.
+    takes enrollments only. With a billing interval it is a subscription, whose price pays for one period.
     """
 
     code: Code
@@ -102,6 +106,9 @@ class ProductEntry(Part):
     friend_pass_days: Days | None = None
     elite_badge: bool = False
     schedule_later: ScheduleLater | None = None
+    billing_interval: BillingInterval | None = None
+    billing_interval_count: PeriodCount = 1
+    refund_policy: RefundPolicy = RefundPolicy.UNUSED_ONLY
     stripe_product_id: Name | None = None
     stripe_price_ids: Prices = ()
     active: bool = True
@@ -126,6 +133,27 @@ class ProductEntry(Part):
         if later and lines is not None and all(line.service_type is not later.service_type for line in lines):
             raise ValueError(f"No credits would pay for it: the package has none of the type {later.service_type}")
         return later
+
+    @field_validator("billing_interval")
+    @classmethod
+    def _renewable(cls, interval: BillingInterval | None, said: ValidationInfo) -> BillingInterval | None:
+        """Refuse a subscription whose periods would not be those that are paid for."""
+        if interval and said.data.get("validity_starts") is ValidityStart.FIRST_USE:
+            raise ValueError("A subscription starts when it is paid: its validity cannot start at first use")
+        if interval and said.data.get("schedule_later"):
+            raise ValueError("A subscription cannot be scheduled later: leave one of the two out")
+        return interval
+
+    @field_validator("billing_interval_count")
+    @classmethod
+    def _billable(cls, count: int, said: ValidationInfo) -> int:
+        """Refuse periods that are none, or longer than Stripe bills for."""
+        interval = said.data.get("billing_interval")
+        if interval is None and "billing_interval" in said.data and count != 1:
+            raise ValueError("Name the interval, too: without one it is paid once")
+        if interval and count > LONGEST_PERIOD.get(interval, MAX_PERIODS):
+            raise ValueError("Choose a shorter period: Stripe bills for three years at the most")
+        return count
 
 
 class OrganizationEntry(Part):

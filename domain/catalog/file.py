@@ -12,7 +12,8 @@ from domain.calendar import file as calendar_file
 from domain.catalog.changes import Changes, settle
 from domain.catalog.entries import CatalogFile, OrganizationEntry, ProductEntry, check
 from domain.catalog.product import put
-from domain.catalog.shelf import names_of
+from domain.catalog.shelf import TAKEN, names_of
+from domain.constraint import told
 from domain.course import file as course_file
 from domain.desk import coupon_file
 from domain.errors import InvalidCatalog, InvalidField
@@ -77,6 +78,7 @@ def _product(
     session: Session, organization: Organization, entry: ProductEntry, changes: Changes, *, at: datetime
 ) -> None:
     try:
-        put(session, organization, entry, changes, at=at)
+        with told(session, TAKEN):
+            put(session, organization, entry, changes, at=at)
     except InvalidField as error:
         raise InvalidCatalog(f"{entry.code}.{error.field}: {error}") from error

@@ -9,10 +9,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, select
 from sqlalchemy.orm import Session, selectinload
 
-from db.models import Organization, Product, ProductType, ServiceType, ValidityStart
+from db.models import (
+    BillingInterval,
+    Organization,
+    Product,
+    ProductType,
+    RefundPolicy,
+    ServiceType,
+    ValidityStart,
+)
 from domain.booking.fit import Fit, cost, fits
 from domain.calendar.calendar import CalendarRow
 from domain.catalog import bundle
+from domain.catalog.stripe_side import StripeSide, side_of
 from domain.listing import Part, oldest_first
 from domain.money import share
 
@@ -49,7 +58,7 @@ class Pricing:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A package on sale. Money in minor units of `currency`."""
+    """A package on sale. Money in minor units of `currency`; of a subscription the price is that of each period."""
 
     id: int
     code: str
@@ -65,6 +74,9 @@ class Offer:
     friend_pass_days: int | None
     elite_badge: bool
     all_access_services: tuple[str, ...]
+    billing_interval: BillingInterval | None
+    billing_interval_count: int | None
+    refund_policy: RefundPolicy
     fit: Fit | None = None
 
 
@@ -77,6 +89,7 @@ class WholeOffer(Offer):
     schedule_later: Later | None
     stripe_product_id: str | None
     stripe_price_ids: tuple[str, ...]
+    stripe: StripeSide
 
 
 def offers(session: Session, organization_id: int, part: Part) -> list[Offer]:
@@ -164,6 +177,7 @@ def whole(product: Product, credit_price: int | None) -> WholeOffer:
         schedule_later=Later(service, minutes, product.draft_teacher_tier) if service and minutes else None,
         stripe_product_id=product.stripe_product_id,
         stripe_price_ids=tuple(sorted(price.stripe_price_id for price in product.prices)),
+        stripe=side_of(product),
     )
 
 
@@ -204,4 +218,7 @@ def _offer(product: Product, credit_price: int | None) -> Offer:
         friend_pass_days=product.friend_pass_days,
         elite_badge=product.elite_badge,
         all_access_services=tuple(product.all_access_services),
+        billing_interval=product.billing_interval,
+        billing_interval_count=product.billing_interval_count if product.billing_interval else None,
+        refund_policy=product.refund_policy,
     )

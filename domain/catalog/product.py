@@ -14,6 +14,7 @@ from db.models import Organization, Product, ProductType
 from domain.catalog.changes import Changes
 from domain.catalog.entries import ProductEntry
 from domain.catalog.shelf import TAKEN, Wanted, check_new, held_still, names_of, write
+from domain.catalog.stripe_side import mark_due
 from domain.constraint import told
 from domain.errors import InvalidField, NotFound
 from domain.inbox.waiting import take_up
@@ -49,7 +50,7 @@ def change(
     """
     organization = held_still(session, organization_id)
     product = one(session, organization_id, product_id)
-    entry = _checked(_said(product) | dict(values))
+    entry = _checked(_said(product) | _whole(values))
     with told(session, TAKEN):
         put(session, organization, entry, Changes(), at=at)
     take_up(session, organization_id, names_of(entry), at=at)
@@ -65,6 +66,7 @@ def remove(session: Session, organization_id: int, product_id: int, *, at: datet
     """
     product = one(session, organization_id, product_id)
     product.deleted_at = at
+    mark_due(product, at=at)
     session.flush()
     return product
 
@@ -105,6 +107,9 @@ def put(
         "draft_minutes": later.minutes if later else None,
         "draft_teacher_tier": later.teacher_tier if later else None,
     }
+    if "stripe_product_id" not in entry.model_fields_set:
+        # What Stripe called it when it was told of it.
+        del values["stripe_product_id"]
     lines = [line.model_dump() for line in entry.allowances]
     wanted = Wanted(entry.code, ProductType.PACKAGE, values, lines, entry.stripe_price_ids)
     return write(session, organization, wanted, changes, at=at)
@@ -120,6 +125,12 @@ def _said(product: Product) -> dict[str, Any]:
         "allowances": [{name: getattr(line, name) for name in names} for line in product.allowances],
         "schedule_later": later if service else None,
     }
+
+
+def _whole(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is to be different: what is no subscription any more has no period either."""
+    ends = "billing_interval" in values and values["billing_interval"] is None
+    return ({"billing_interval_count": 1} if ends else {}) | dict(values)
 
 
 def _checked(values: Mapping[str, Any]) -> ProductEntry:

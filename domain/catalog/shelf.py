@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Organization, PackageAllowance, Product, ProductType, StripePrice
 from domain.catalog.changes import Changes, settle
+from domain.catalog.stripe_side import TOLD, mark_due
 from domain.errors import InvalidField
 
 TAKEN = {
@@ -71,14 +72,22 @@ def write(session: Session, organization: Organization, wanted: Wanted, changes:
     if found and found.product_type is not wanted.product_type:
         raise InvalidField("code", f"Choose another code: a {found.product_type.lower()} has this one, or had it.")
     product = found or Product(organization_id=organization.id, created_at=at, allowances=[], prices=[])
+    before = _told(product)
     values = {**wanted.values, "code": wanted.code, "product_type": wanted.product_type, "deleted_at": None}
     name = f"{organization.slug}/{wanted.code}"
     settle(product, values, name, changes, is_new=found is None)
     session.add(product)
     session.flush()
-    _lines(session, product, wanted.lines, name, changes)
-    _prices(session, product, wanted.price_ids)
+    is_other = _lines(session, product, wanted.lines, name, changes)
+    if _prices(session, product, wanted.price_ids) or is_other or _told(product) != before:
+        mark_due(product, at=at)
+        session.flush()
     return product
+
+
+def _told(product: Product) -> dict[str, Any]:
+    """Return what Stripe is told of a product."""
+    return {name: getattr(product, name) for name in TOLD}
 
 
 def check_new(session: Session, organization_id: int, code: str) -> None:
@@ -95,22 +104,23 @@ def check_new(session: Session, organization_id: int, code: str) -> None:
 
 def _lines(
     session: Session, product: Product, wanted: Sequence[Mapping[str, Any]], name: str, changes: Changes
-) -> None:
-    """Make the product's lines those that are wanted; packages that were sold keep their own."""
+) -> bool:
+    """Make the product's lines those that are wanted, and say whether they were others; what was sold keeps its own."""
     lines = [{"position": place, **line} for place, line in enumerate(wanted)]
     standing = [{key: getattr(line, key) for key in lines[0]} for line in product.allowances] if lines else []
     if standing == lines and len(product.allowances) == len(lines):
-        return
+        return False
     changes.note(name, is_new=False)
     if product.allowances:
         product.allowances.clear()
         session.flush()
     product.allowances = [PackageAllowance(**line) for line in lines]
     session.flush()
+    return True
 
 
-def _prices(session: Session, product: Product, price_ids: Sequence[str]) -> None:
-    """Add Stripe prices; earlier ones stay, late payments may name them."""
+def _prices(session: Session, product: Product, price_ids: Sequence[str]) -> bool:
+    """Add Stripe prices, and say whether there were new ones; earlier ones stay, late payments may name them."""
     known = {price.stripe_price_id for price in product.prices}
     for price_id in price_ids:
         if price_id in known:
@@ -120,3 +130,4 @@ def _prices(session: Session, product: Product, price_ids: Sequence[str]) -> Non
             raise InvalidField("stripe_price_ids", f"{price_id} sells another product already")
         product.prices.append(StripePrice(organization_id=product.organization_id, stripe_price_id=price_id))
     session.flush()
+    return not known.issuperset(price_ids)

@@ -15,6 +15,10 @@ DAYS = (7, 1)
 # Of one transaction.
 MOST = 2_000
 
+# What is paid for anew by itself does not end for who holds it.
+RENEWS = """EXISTS (SELECT FROM subscriptions u WHERE u.organization_id = p.organization_id
+                           AND u.stripe_key = p.subscription_key AND u.ended_at IS NULL AND u.cancels_at IS NULL)"""
+
 # Of two warnings that are due together the later one tells it all. Who bought it after a warning's moment knows it.
 # The hour more is for weeks in which clocks change.
 WARN = """
@@ -30,6 +34,7 @@ WITH due AS (
    CROSS JOIN LATERAL (
      SELECT (k.{ends} AT TIME ZONE g.timezone - make_interval(days => d.days)) AT TIME ZONE g.timezone AS at) moment
    WHERE moment.at > %(since)s AND moment.at <= %(at)s AND k.purchased_at <= moment.at AND {live} AND {left}
+     AND NOT {renews}
      AND (k.{ends}, k.id) > (%(after_at)s, %(after_id)s)
    GROUP BY k.id ORDER BY k.{ends}, k.id LIMIT {most}
 ), written AS (
@@ -49,8 +54,8 @@ CREDITS_LEFT = """EXISTS (
      SELECT FROM student_package_allowances a WHERE a.student_package_id = k.id
         AND a.credits > (SELECT coalesce(sum(u.credits), 0) FROM package_uses u WHERE u.allowance_id = a.id))"""
 # A pass is left until it ends; a bundle of both may have an end of each, and is warned of once where they are one.
-PASSES = WARN.format(ends="all_access_expires_at", due=PASS_ENDING, live=LIVE, left="TRUE", most=MOST)
-PACKAGES = WARN.format(ends="expires_at", due=ENDING, live=LIVE, left=CREDITS_LEFT, most=MOST)
+PASSES = WARN.format(ends="all_access_expires_at", due=PASS_ENDING, live=LIVE, left="TRUE", renews=RENEWS, most=MOST)
+PACKAGES = WARN.format(ends="expires_at", due=ENDING, live=LIVE, left=CREDITS_LEFT, renews=RENEWS, most=MOST)
 
 
 def warn_of_passes(session: Session, after: Batch, *, since: datetime, at: datetime) -> Batch | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from db.models import ServiceType, ValidityStart
+from db.models import RefundPolicy, ServiceType, ValidityStart
 from domain.catalog import bundle
 from domain.catalog.fields import (
     PLAIN,
@@ -68,6 +68,7 @@ class CourseTerms(Part):
     validity_days: Days
     validity_starts: ValidityStart = ValidityStart.PURCHASE
     bundle_components: tuple[ComponentEntry, ...] = Field(default=(), max_length=MAX_COMPONENTS)
+    refund_policy: RefundPolicy = RefundPolicy.UNUSED_ONLY
     stripe_product_id: Name | None = None
     stripe_price_ids: Prices = ()
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.models import CourseCohort, CourseProgram, CourseStep, GroupClass, Organization
 from domain.catalog.changes import Changes, settle
+from domain.catalog.stripe_side import mark_due
 from domain.course import cohort_file, option, program, publish, step
 from domain.course.draft import Draft, under
 from domain.course.entries import CourseEntry, StepEntry
@@ -112,7 +113,10 @@ def _publish(draft: Draft, entry: CourseEntry) -> None:
     product = draft.course.product
     if entry.published and (entry.cohorts or draft.is_different or not product.active):
         publish.check(draft.session, draft.course, at=draft.at)
+    was_published = product.active
     settle(product, {"active": entry.published}, draft.name, draft.changes, is_new=False)
+    if was_published is not product.active:
+        mark_due(product, at=draft.at)
     draft.session.flush()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 from db.models import CourseProgram, CourseStep, Organization, Product, ProductType
 from domain.catalog.changes import Changes, settle
 from domain.catalog.shelf import TAKEN, Wanted, check_new, held_still, names_of, write
+from domain.catalog.stripe_side import mark_due
 from domain.constraint import told
 from domain.course.entries import CourseTerms
 from domain.errors import InvalidField, NotFound
@@ -20,7 +21,7 @@ from domain.inbox.waiting import take_up
 from domain.listing import Part, oldest_first
 
 # What a course says that stands on its product under the same name, and on its own row.
-ON_PRODUCT = ("price", "validity_days", "validity_starts", "stripe_product_id")
+ON_PRODUCT = ("price", "validity_days", "validity_starts", "refund_policy", "stripe_product_id")
 ON_PROGRAM = ("summary", "description", "image_url")
 
 
@@ -88,6 +89,7 @@ def remove(session: Session, organization_id: int, code: str, *, at: datetime) -
     """
     course = held(session, organization_id, code)
     course.product.deleted_at, course.product.active = at, False
+    mark_due(course.product, at=at)
     session.flush()
     return course
 
@@ -109,6 +111,9 @@ def put(
     course = found or CourseProgram(organization_id=organization.id, product=product, created_at=at)
     if found is None:
         product.active = False
+        product.sync_due_at = at if product.stripe_product_id else None
+    elif found.summary != terms.summary:
+        mark_due(product, at=at)
     own = {name: getattr(terms, name) for name in ON_PROGRAM} | {"timezone": terms.timezone or organization.timezone}
     settle(course, own, f"{organization.slug}/{terms.code}", changes, is_new=found is None)
     session.add(course)
@@ -124,7 +129,9 @@ def names_for(course: CourseProgram, terms: CourseTerms) -> list[str]:
 def _wanted(organization: Organization, terms: CourseTerms) -> Wanted:
     """Return the product that a course is sold as."""
     lines = [line.model_dump() for line in terms.bundle_components]
-    values = {name: getattr(terms, name) for name in ON_PRODUCT} | {
+    # What Stripe called it when it was told of it stays, unless it is named.
+    unnamed = {"stripe_product_id"} - terms.model_fields_set
+    values = {name: getattr(terms, name) for name in ON_PRODUCT if name not in unnamed} | {
         "name": terms.title,
         "currency": terms.currency or organization.currency,
     }

@@ -18,6 +18,7 @@ from db.models import (
     CourseStepOption,
     SessionStatus,
 )
+from domain.catalog.stripe_side import mark_due
 from domain.errors import InvalidField
 
 
@@ -38,13 +39,19 @@ def publish(session: Session, course: CourseProgram, *, at: datetime) -> None:
 
     """
     check(session, course, at=at)
-    course.product.active = True
-    session.flush()
+    _sell(session, course, is_sold=True, at=at)
 
 
-def unpublish(session: Session, course: CourseProgram) -> None:
+def unpublish(session: Session, course: CourseProgram, *, at: datetime) -> None:
     """Take a course, which the caller holds locked, off sale; whoever is enrolled stays so."""
-    course.product.active = False
+    _sell(session, course, is_sold=False, at=at)
+
+
+def _sell(session: Session, course: CourseProgram, *, is_sold: bool, at: datetime) -> None:
+    """Put a course on sale, or take it off; Stripe is told where that is a change."""
+    if course.product.active is not is_sold:
+        course.product.active = is_sold
+        mark_due(course.product, at=at)
     session.flush()
 
 

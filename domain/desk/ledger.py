@@ -18,7 +18,7 @@ from domain.mail.readable_time import short
 # many sessions in its life: only the last line about it is about the one that it has now.
 LINES = """
 WITH lines AS (
-  SELECT u.id, u.created_at, u.kind, u.credits, u.allowance_id, u.booking_id, u.reason, u.actor,
+  SELECT u.id, u.created_at, u.kind, u.credits, u.allowance_id, u.booking_id, u.refund_id, u.reason, u.actor,
          a.service_type, a.student_package_id, k.name AS package_name, k.product_code, k.organization_id,
          a.credits - sum(u.credits) OVER (PARTITION BY u.allowance_id ORDER BY u.id) AS balance,
          lead(u.id) OVER (PARTITION BY u.allowance_id, u.booking_id ORDER BY u.id) IS NULL AS is_last
@@ -64,6 +64,7 @@ class LedgerLine:
     reason: str | None
     actor: str | None
     description: str
+    refund_id: int | None = None
 
 
 def ledger(
@@ -95,6 +96,7 @@ def _line(row: Mapping[str, Any]) -> LedgerLine:
         reason=row["reason"],
         actor=row["actor"],
         description=describe(row),
+        refund_id=row["refund_id"],
     )
 
 
@@ -108,7 +110,9 @@ def describe(row: Mapping[str, Any]) -> str:
         return f"Cancelled {_what(row)}"
     if kind is UseKind.ADJUST:
         return f"{'Given' if row['credits'] < 0 else 'Taken'} by the studio: {row['reason']}"
-    return "Given as a bonus" if kind is UseKind.BONUS else "Taken back with a refund"
+    if kind is UseKind.BONUS:
+        return "Given as a bonus"
+    return "Taken back with a refund" if row["credits"] > 0 else "Given back: the refund failed"
 
 
 def _what(row: Mapping[str, Any]) -> str:

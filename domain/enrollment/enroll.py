@@ -22,7 +22,7 @@ from db.transaction import Rows, fetch
 from domain.booking.outgoing import Row
 from domain.enrollment.enrolled import read_cohorts
 from domain.enrollment.enrollment import Cohort
-from domain.enrollment.start import start
+from domain.enrollment.start import Begun, start
 
 # A purchase names a cohort by our id, or by its code.
 NAMED = """
@@ -35,6 +35,15 @@ SELECT DISTINCT s.course_program_id AS id FROM course_steps s
  WHERE s.course_program_id = ANY(%(programs)s) AND s.deleted_at IS NULL
    AND NOT EXISTS (SELECT FROM course_step_options x
                     WHERE x.course_step_id = s.id AND x.active AND x.deleted_at IS NULL)
+"""
+CLOSE_STEPS = """
+UPDATE student_course_step_progress SET status = 'CANCELLED', cancelled_at = %(at)s
+ WHERE enrollment_id = ANY(%(ids)s) AND status = 'UNBOOKED'
+"""
+# What was never booked; a step whose booking was cancelled stays so, and may be booked all the same.
+OPEN_STEPS = """
+UPDATE student_course_step_progress SET status = 'UNBOOKED', cancelled_at = NULL
+ WHERE enrollment_id = ANY(%(ids)s) AND status = 'CANCELLED' AND booked_at IS NULL
 """
 CLAIMS = """
 SELECT student_id, course_program_id AS program_id, cohort_id, status FROM student_course_enrollments
@@ -154,13 +163,27 @@ def enroll(
     for each in again:
         # One by one: whoever leaves a place goes before who gets it.
         update(transaction, StudentCourseEnrollment, [_changes(each, anew[each.id])])
-    new = [_row(each, settle(each, plan, claims), at) for each in bought]
+    settled = {each.package_id: settle(each, plan, claims) for each in bought}
+    new = [_row(each, settled[each.package_id], at) for each in bought]
     created = insert(transaction, StudentCourseEnrollment, new, returning="id, student_package_id")
     ids = {row["student_package_id"]: row["id"] for row in created}
-    steps = [row for each in bought for row in _steps(each, ids[each.package_id])]
+    steps = [row for each in bought for row in _steps(each, ids[each.package_id], at)]
     insert(transaction, StudentCourseStepProgress, steps)
+    _turn_steps(transaction, again, anew, at=at)
     moved = {each.bought.package_id for each in again if _leaves(each, anew[each.id])}
-    start(transaction, [each.package_id for each in bought], [each.bought.package_id for each in again], moved, at=at)
+    back = {each.bought.package_id for each in again if each.status is EnrollmentStatus.REVOKED}
+    news = Begun([each.package_id for each in bought], [each.bought.package_id for each in again], moved, back)
+    start(transaction, news, at=at)
+
+
+def _turn_steps(transaction: Transaction, again: Sequence[Again], anew: Mapping[int, Settled], *, at: datetime) -> None:
+    """Close the open steps of enrollments whose money went back, and open those of who are back."""
+    revoked = {each.id for each in again if anew[each.id].status is EnrollmentStatus.REVOKED}
+    back = {each.id for each in again if each.status is EnrollmentStatus.REVOKED} - revoked
+    if revoked:
+        fetch(transaction, CLOSE_STEPS, ids=list(revoked), at=at)
+    if back:
+        fetch(transaction, OPEN_STEPS, ids=list(back))
 
 
 def settle(bought: Bought, plan: Plan, claims: list[Claim]) -> Settled:
@@ -208,8 +231,9 @@ def _changes(again: Again, settled: Settled) -> Row:
     return {"id": again.id, "completed_at": None, "details": details} | settled.columns
 
 
-def _steps(bought: Bought, enrollment_id: int) -> list[Row]:
-    """Return a row for each step that was sold."""
+def _steps(bought: Bought, enrollment_id: int, at: datetime) -> list[Row]:
+    """Return a row for each step that was sold; closed, where the money went back before it was even granted."""
     owner = {"organization_id": bought.organization_id, "enrollment_id": enrollment_id}
-    unbooked = owner | {"status": StepStatus.UNBOOKED.value}
-    return [unbooked | {"course_step_id": step, "is_required": required} for step, required in bought.steps]
+    status = StepStatus.CANCELLED if bought.is_revoked else StepStatus.UNBOOKED
+    begun = owner | {"status": status.value, "cancelled_at": at if bought.is_revoked else None}
+    return [begun | {"course_step_id": step, "is_required": required} for step, required in bought.steps]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
@@ -38,27 +39,31 @@ SELECT {COLUMNS} FROM bookings b
 """  # noqa: S608 - our own names
 
 
-def start(
-    transaction: Transaction, new: Sequence[int], again: Sequence[int], moved: Collection[int], *, at: datetime
-) -> None:
-    """Begin with enrollments, whose rows stand and whose students are held, by their packages.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Enrollments by their packages: `new` were bought just now, `again` settled anew.
 
-    Args:
-        transaction: Takes the bookings.
-        new: Those that were bought just now.
-        again: Those that were settled anew.
-        moved: Those of them whose bookings that are ahead are given up first: they are of another cohort, or of none.
-        at: When.
-
+    Of the latter the bookings of those that `moved` are given up first: they are of another cohort, or of none. For
+    those that are `back`, whose money had gone, nothing is booked: PRODUCT.md §2.2.
     """
-    packages = [*new, *again]
+
+    new: Sequence[int]
+    again: Sequence[int]
+    moved: Collection[int]
+    back: Collection[int]
+
+
+def start(transaction: Transaction, news: Begun, *, at: datetime) -> None:
+    """Begin with enrollments whose rows stand and whose students are held."""
+    packages, moved = [*news.new, *news.again], news.moved
     owners = [row["student_id"] for row in fetch(transaction, OWNERS, packages=packages)]
     students = read_students(transaction, owners)
     enrollments = read_enrollments(transaction, students, at=at)
     rows = fetch(transaction, BOOKED, packages=list(moved), at=at) if moved else []
     standing = {row["id"]: Standing.of(row) for row in rows}
     begun = [enrollments[package] for package in packages]
-    wants = {each.package_id: only_options(each.steps.values()) for each in begun if each.is_enrolled}
+    books = [each for each in begun if each.is_enrolled and each.package_id not in news.back]
+    wants = {each.package_id: only_options(each.steps.values()) for each in books}
     wanted, ahead = within_reach(transaction, wants, leaving=standing, at=at)
     left = {each.session_id for each in standing.values() if each.session_id}
     sessions = read_sessions(transaction, left.union(*wanted.values()), lock="FOR NO KEY UPDATE OF c")
@@ -72,11 +77,12 @@ def start(
         desk = Desk(world, outgoing, booking.student_id, at)
         desk.answer("booking.cancelled", release(desk, booking, BookingStatus.CANCELLED, {}))
     for each in begun:
-        _begin(Desk(world, outgoing, each.student_id, at), each, CREATED if each.package_id in new else None)
+        desk = Desk(world, outgoing, each.student_id, at)
+        _begin(desk, each, CREATED if each.package_id in news.new else None, books=each in books)
     write(transaction, outgoing, at=at)
 
 
-def _begin(desk: Desk, enrollment: Enrollment, what: str | None) -> None:
+def _begin(desk: Desk, enrollment: Enrollment, what: str | None, *, books: bool) -> None:
     """Tell of an enrollment, and book what has one option only; list what could not be."""
     conclude(desk.outgoing, desk.student, enrollment, at=desk.at)
     about, told = f"enrollment/{enrollment.id}", told_enrollment(enrollment, desk.student)
@@ -85,7 +91,7 @@ def _begin(desk: Desk, enrollment: Enrollment, what: str | None) -> None:
     if event in {REVOKED, ASSIGNED}:
         mail(desk.outgoing, desk.student, event, enrollment, at=desk.at)
     not_booked = list[Row]()
-    if enrollment.is_enrolled:
+    if books:
         _, not_booked = book_only_options(desk, Order(0, desk.student_id, desk.at, desk.at), enrollment)
     said["notBooked"] = not_booked
     if not_booked or "notBooked" in enrollment.details:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.models import Booking, BookingStatus, Order, OrderStatus, Product, ProductType
+from db.models import Booking, BookingStatus, Order, OrderStatus, Payment, Product, ProductType
 from domain.listing import Part, newest_first
 
 
@@ -33,6 +33,7 @@ class OrderView:
     product_code: str | None
     list_price: int
     paid: int
+    refunded: int
     currency: str
     price_mismatch: bool
     package_metadata: dict[str, Any]
@@ -44,13 +45,14 @@ class OrderView:
 def orders(session: Session, organization_id: int, student_id: int, part: Part) -> list[OrderView]:
     """Return a student's orders, newest first, with two statements however many there are."""
     bought = (
-        select(Order, Product.code)
+        select(Order, Product.code, func.coalesce(Payment.amount_refunded, 0))
         .outerjoin(Product, Product.id == Order.product_id)
+        .outerjoin(Payment, Payment.id == Order.payment_id)
         .where(Order.organization_id == organization_id, Order.student_id == student_id)
     )
     rows = session.execute(newest_first(bought, Order.id, part)).tuples().all()
-    counted = _sessions(session, organization_id, [order.id for order, _ in rows])
-    return [_view(order, code, counted.get(order.id, Sessions())) for order, code in rows]
+    counted = _sessions(session, organization_id, [row[0].id for row in rows])
+    return [_view(order, code, refunded, counted.get(order.id, Sessions())) for order, code, refunded in rows]
 
 
 def _sessions(session: Session, organization_id: int, order_ids: Sequence[int]) -> dict[int, Sessions]:
@@ -66,7 +68,7 @@ def _sessions(session: Session, organization_id: int, order_ids: Sequence[int]) 
     return {row[0]: Sessions(*row[1:]) for row in session.execute(statement)}
 
 
-def _view(order: Order, product_code: str | None, sessions: Sessions) -> OrderView:
+def _view(order: Order, product_code: str | None, refunded: int, sessions: Sessions) -> OrderView:
     return OrderView(
         id=order.id,
         order_type=order.order_type,
@@ -74,6 +76,7 @@ def _view(order: Order, product_code: str | None, sessions: Sessions) -> OrderVi
         product_code=product_code,
         list_price=order.list_price,
         paid=order.paid,
+        refunded=refunded,
         currency=order.currency,
         price_mismatch=order.price_mismatch,
         package_metadata=order.package_metadata,

@@ -29,6 +29,10 @@ UNION ALL
 SELECT 'domain_events', 'PENDING', count(*), min(due_at) FROM domain_events WHERE status = 'PENDING'
 UNION ALL
 SELECT 'domain_events', 'PARKED', count(*), NULL FROM domain_events WHERE status = 'PARKED'
+UNION ALL
+SELECT 'stripe_calls', 'PENDING', count(*), min(due_at) FROM stripe_calls WHERE status = 'PENDING'
+UNION ALL
+SELECT 'stripe_calls', 'PARKED', count(*), NULL FROM stripe_calls WHERE status = 'PARKED' AND job_id IS NULL
 """
 
 

@@ -42,6 +42,12 @@ class Answered(Verdict):
     status = "SUCCEEDED"
 
 
+class Awaited(Verdict):
+    """A command was begun; Stripe says what becomes of it."""
+
+    status = "RUNNING"
+
+
 @dataclass(frozen=True, slots=True)
 class Refused(Verdict):
     """The rules say no to a command; that is final.

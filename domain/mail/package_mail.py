@@ -30,14 +30,15 @@ SELECT n.message_id::text, n.dedupe_key, o.name AS organization, o.email_sender,
                        AS credits_left
                   FROM student_package_allowances a WHERE a.student_package_id = k.id) x
          WHERE x.credits_left > 0) AS credits,
-       next.name AS next_package, next.all_access_expires_at AS next_ends_at
+       next.name AS next_package, next.all_access_expires_at AS next_ends_at,
+       p.subscription_key IS NOT NULL AND p.subscription_key = next.subscription_key AS is_renewed
   FROM notifications n
   JOIN organizations o ON o.id = n.organization_id
   JOIN student_packages k ON k.id = n.student_package_id
   JOIN students s ON s.id = k.student_id
   JOIN orders w ON w.id = k.order_id
   LEFT JOIN payments p ON p.id = w.payment_id
-  LEFT JOIN LATERAL (SELECT x.name, x.all_access_expires_at
+  LEFT JOIN LATERAL (SELECT x.name, x.all_access_expires_at, p.subscription_key
                        FROM student_packages x JOIN orders w ON w.id = x.order_id
                        LEFT JOIN payments p ON p.id = w.payment_id
                       WHERE x.student_id = s.id AND {LIVE}
@@ -78,10 +79,11 @@ def _before_end(row: Row, days: int) -> datetime:
 
 
 def read_pass_expired_mail(session: Session, notification_id: int, *, at: datetime) -> Letter | None:
-    """Read what a mail about a pass that has ended must say; None if it is none or no news, or its money is away."""
+    """Read what a mail about a pass that has ended must say; None if it is none or no news, renewed, or unpaid."""
     (row,) = fetch(session, PACKAGE, id=notification_id, at=at)
     told = datetime.fromtimestamp(int(row["dedupe_key"].split(":")[2]), UTC)
     lasts = row["all_access_expires_at"] is None or row["all_access_expires_at"] > told
+    lasts = lasts or row["is_renewed"]
     return None if lasts or not row["is_held"] or told + NEWS <= at else pass_expired_mail(row)
 
 

@@ -54,7 +54,7 @@ def read_skipped_mail(session: Session, notification_id: int, *, at: datetime) -
 
 
 def read_closed_mail(session: Session, notification_id: int, *, at: datetime) -> Letter:  # noqa: ARG001 - as all read
-    """Read what a mail about a session that was called off must say to those who waited for it."""
+    """Read what a mail about a line that is over must say to those who waited in it."""
     (row,) = fetch(session, ABOUT, id=notification_id)
     return closed_mail(row)
 
@@ -78,11 +78,27 @@ def skipped_mail(row: Row) -> Letter:
 def closed_mail(row: Row) -> Letter:
     """Return the mail about a line that is no more, of a row of `ABOUT`."""
     voice = voice_of(row)
+    if row["session_status"] != SessionStatus.CANCELLED:
+        return _unpaid_mail(row, voice)
     return Letter(
         **envelope(row, voice, voice.say("called off, {what}", what=_what(row, voice))),
         heading=voice.say("The session is called off"),
         cards=(_card(row, voice),),
         notes=(_called_off(row, voice), voice.say("You were not booked, and nothing was spent.")),
+        facts=(_reference(row, voice),),
+    )
+
+
+def _unpaid_mail(row: Row, voice: Voice) -> Letter:
+    """Return the mail about a place in line that nothing would pay any more."""
+    return Letter(
+        **envelope(row, voice, voice.say("you do not wait any more for {what}", what=_what(row, voice))),
+        heading=voice.say("You do not wait any more"),
+        cards=(_card(row, voice),),
+        notes=(
+            voice.say("The payment of your package went back, and nothing else that you hold would pay for it."),
+            voice.say("You were not booked, and nothing was spent."),
+        ),
         facts=(_reference(row, voice),),
     )
 

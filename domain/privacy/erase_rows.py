@@ -43,6 +43,21 @@ UPDATE package_uses SET reason = '{REASON}', actor = {ACTOR.format(actor="actor"
  WHERE reason IS NOT NULL AND allowance_id IN (
        SELECT a.id FROM student_package_allowances a JOIN student_packages k ON k.id = a.student_package_id
         WHERE k.student_id = ANY(%(ids)s))""",  # noqa: S608 - our own text
+    "refunds": f"""
+UPDATE refunds SET reason = '{REASON}', actor = {ACTOR.format(actor="actor")}, last_error = NULL
+ WHERE order_id IN (SELECT id FROM orders WHERE student_id = ANY(%(ids)s))""",  # noqa: S608 - our own text
+    "order_reviews": f"""
+UPDATE order_reviews SET note = NULL, resolved_by = {ACTOR.format(actor="resolved_by")}
+ WHERE order_id IN (SELECT id FROM orders WHERE student_id = ANY(%(ids)s))
+   AND (note IS NOT NULL OR resolved_by = ANY(%(actors)s))""",  # noqa: S608 - our own text
+    # Of a refund it says the amount, and nothing of a person.
+    "stripe_calls": f"""
+UPDATE stripe_calls SET context = '{{}}', last_error = NULL,
+       params = CASE WHEN refund_id IS NULL THEN '{{}}'::jsonb ELSE params END,
+       response = CASE WHEN response IS NOT NULL AND refund_id IS NULL THEN '{{}}'::jsonb ELSE response END
+ WHERE job_id IN (SELECT id FROM jobs WHERE {JOBS})
+    OR refund_id IN (SELECT r.id FROM refunds r JOIN orders o ON o.id = r.order_id
+                      WHERE o.student_id = ANY(%(ids)s))""",  # noqa: S608 - our own text
     "guests": f"""
 UPDATE bookings SET guest_name = '{GUEST}', guest_email = NULL
  WHERE student_id = ANY(%(ids)s) AND guest_of IS NOT NULL""",  # noqa: S608 - our own text

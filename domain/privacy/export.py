@@ -47,6 +47,17 @@ def _allowances(person: Person) -> Select[Any]:
     return select(line.id).where(line.student_package_id.in_(_packages(person)))
 
 
+def _orders(person: Person) -> Select[Any]:
+    return select(models.Order.id).where(models.Order.student_id.in_(person.ids))
+
+
+def _calls(person: Person) -> ColumnElement[bool]:
+    """Return what Stripe was asked for by their commands, or to pay back to them."""
+    call, job, refund = models.StripeCall, models.Job, models.Refund
+    refunds = select(refund.id).where(refund.order_id.in_(_orders(person)))
+    return or_(call.job_id.in_(select(job.id).where(_jobs(person))), call.refund_id.in_(refunds))
+
+
 def _enrollments(person: Person) -> Select[Any]:
     enrollment = models.StudentCourseEnrollment
     return select(enrollment.id).where(enrollment.student_id.in_(person.ids))
@@ -92,6 +103,8 @@ SECTIONS = (
     Section("calendar_links", models.CalendarLink, _by_student(models.CalendarLink)),
     Section("orders", models.Order, _by_student(models.Order)),
     Section("payments", models.Payment, lambda person: models.Payment.id.in_(person.payments.values())),
+    Section("refunds", models.Refund, lambda person: models.Refund.order_id.in_(_orders(person))),
+    Section("order_reviews", models.OrderReview, lambda person: models.OrderReview.order_id.in_(_orders(person))),
     Section("packages", models.StudentPackage, _by_student(models.StudentPackage)),
     Section(
         "allowances",
@@ -126,6 +139,7 @@ SECTIONS = (
     ),
     Section("coupon_uses", models.CouponUse, _by_student(models.CouponUse), {"coupon_code": _COUPON}),
     Section("jobs", models.Job, _jobs),
+    Section("stripe_calls", models.StripeCall, _calls),
     Section("notifications", models.Notification, _by_student(models.Notification)),
     Section("domain_events", models.DomainEvent, _by_student(models.DomainEvent)),
     Section("legacy_records", models.LegacyRecord, _old_records),

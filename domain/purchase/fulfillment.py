@@ -18,17 +18,28 @@ from domain.errors import DomainError, NotReady, UnknownProduct
 from domain.inbox.verdict import Done, Forgotten, Later, Parked, Verdict
 from domain.inbox.waiting import wake
 from domain.mail.unsent import retry_unsent
+from domain.purchase.alias import Names, attach, read_names
 from domain.purchase.buyer import complete_addresses, find_buyers
+from domain.purchase.coupon_deal import HeldCoupon, Uses, read_uses, with_coupon
+from domain.purchase.coupon_deal import release as release_coupons
+from domain.purchase.coupon_deal import settle as settle_coupons
 from domain.purchase.grant import Sale, decide
 from domain.purchase.grant_rows import Placed, write
 from domain.purchase.holder import hold, lock_holders, refresh_flags
-from domain.purchase.payment import CHECKOUT, Fact, Purchase, PurchaseFact
+from domain.purchase.payment import CHECKOUT, INVOICE, Fact, Purchase, PurchaseFact
 from domain.purchase.products import Catalog, hold_still, read_catalog
 from domain.purchase.recognition import SaleLine, recognise
 from domain.purchase.standing import Key, Standing, record
 from domain.purchase.transfer import moves_of, transfer
+from domain.purchase.turn import act as turn
+from domain.purchase.turn import turns_of
 from domain.purchase.withheld import release
+from domain.refund.follow import Refunded, follow
 from domain.student import settled
+from domain.subscription.book import Held
+from domain.subscription.book import record as subscribe
+from domain.subscription.facts import SubscriptionFact
+from domain.subscription.renew import owners, renew
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +50,11 @@ class Told:
     organization_id: int
     facts: tuple[Fact, ...]
     payment: str | None = None
+    standing: tuple[SubscriptionFact, ...] = ()
 
     @property
     def keys(self) -> list[Key]:
-        """The payments that it is about: those of its facts first, in their order."""
+        """The names of the payments that it is about: those of its facts first, in their order."""
         about = [fact.key for fact in self.facts] + ([self.payment] if self.payment else [])
         return [(self.organization_id, key) for key in about]
 
@@ -52,21 +64,44 @@ Judged = Mapping[Key, Judgement]
 
 
 def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int, Verdict]:
-    """Act on what events say; return what became of each, by its id."""
-    facts: dict[Key, list[Fact]] = {key: [] for each in told for key in each.keys}
+    """Act on what events say; return what became of each, by its id.
+
+    Raises:
+        Renamed: a payment became another name of one meanwhile; nothing was done, and it is to be tried again.
+
+    """
+    names = read_names(session, _said(told), [key for each in told for key in each.keys])
+    subscriptions = subscribe(session, _of_subscriptions(told, names), at=at)
+    facts: dict[Key, list[Fact]] = {names.settled(key): [] for each in told for key in each.keys}
     for each in told:
         for fact, key in zip(each.facts, each.keys, strict=False):
-            facts[key].append(fact)
+            facts[names.settled(key)].append(fact)
     standing = record(session, facts, at=at) if facts else {}
+    standing |= attach(session, names, standing, at=at)
     heard = {key: each for key, each in standing.items() if facts[key]}
-    judged = _judge_all(session, {key: each for key, each in heard.items() if not each.fulfilled})
-    granted = _settle(session, heard, judged, at=at)
-    wake(session, granted + [key[1] for key, each in heard.items() if each.is_new], at=at)
-    return {each.event_id: _verdict(each, standing, judged) for each in told}
+    judged, uses = _judge_all(session, {key: each for key, each in heard.items() if not each.fulfilled})
+    release_coupons(session, {key: each.purchase for key, each in heard.items() if not each.fulfilled}, uses)
+    granted = _settle(session, heard, judged, subscriptions, at=at)
+    new = [key[1] for key, each in heard.items() if each.is_new]
+    wake(session, granted + new + [part[1] for part in names.links], at=at)
+    return {each.event_id: _verdict(each, names, standing, judged) for each in told}
 
 
-def _judge_all(session: Session, open_payments: Mapping[Key, Standing]) -> Judged:
-    """Recognise what was bought; what was granted before is not judged by today's catalog.
+def _said(told: Sequence[Told]) -> list[tuple[int, Fact]]:
+    return [(each.organization_id, fact) for each in told for fact in each.facts]
+
+
+def _of_subscriptions(told: Sequence[Told], names: Names) -> dict[Key, list[SubscriptionFact]]:
+    """Return what is said of each subscription that a batch is about, if anything is."""
+    said: dict[Key, list[SubscriptionFact]] = {key: [] for key in names.subscriptions}
+    for each in told:
+        for fact in each.standing:
+            said.setdefault((each.organization_id, fact.key), []).append(fact)
+    return said
+
+
+def _judge_all(session: Session, open_payments: Mapping[Key, Standing]) -> tuple[Judged, Uses]:
+    """Recognise what was bought, with its coupons; what was granted before is not judged by today's catalog.
 
     Before a product is called unknown the catalog is held still and read again: whoever adds the
     product either was seen, or finds the event parked and takes it up.
@@ -74,10 +109,15 @@ def _judge_all(session: Session, open_payments: Mapping[Key, Standing]) -> Judge
     purchases = {key: each.purchase for key, each in open_payments.items()}
     judged = _recognise_all(session, purchases)
     unknown = {key for key, judgement in judged.items() if isinstance(judgement, UnknownProduct)}
-    if not unknown:
-        return judged
-    hold_still(session, {organization for organization, _ in unknown})
-    return judged | _recognise_all(session, {key: purchases[key] for key in unknown})
+    if unknown:
+        hold_still(session, {organization for organization, _ in unknown})
+        judged |= _recognise_all(session, {key: purchases[key] for key in unknown})
+    uses = read_uses(session, purchases)
+    return {key: _dealt(judgement, uses.get(key)) for key, judgement in judged.items()}, uses
+
+
+def _dealt(judgement: Judgement, held: HeldCoupon | None) -> Judgement:
+    return with_coupon(judgement, held) if isinstance(judgement, list) else judgement
 
 
 def _recognise_all(session: Session, purchases: Mapping[Key, Purchase]) -> dict[Key, Judgement]:
@@ -94,16 +134,24 @@ def _judge(purchase: Purchase, catalog: Catalog) -> Judgement:
         return refusal
 
 
-def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, *, at: datetime) -> list[str]:
+def _settle(
+    session: Session,
+    standing: Mapping[Key, Standing],
+    judged: Judged,
+    subscriptions: Mapping[Key, Held],
+    *,
+    at: datetime,
+) -> list[str]:
     """Write orders and what they grant, or what new facts change about them; return the payments that granted."""
     concerned = {key: lines for key, each in standing.items() if (lines := _lines(each, judged.get(key))) is not None}
-    if not concerned:
+    if not concerned and not subscriptions:
         return []
     buyers = _buyers(session, [standing[key] for key in concerned], at=at)
     sales = [Sale(standing[key], lines, buyers[key]) for key, lines in concerned.items()]
     moves = moves_of(session, sales)
     moved = {student for pair in moves.values() for student in pair}
-    hold(session, {*buyers.values(), *moved})
+    subscribers = owners(session, subscriptions)
+    hold(session, {*buyers.values(), *moved, *subscribers})
     again = to_settle(session, _told(sales), {order: taker for order, (_, taker) in moves.items()})
     plan = read_plan(session, _courses(sales, again), at=at)
     transfer(session, moves, at=at)
@@ -112,10 +160,15 @@ def _settle(session: Session, standing: Mapping[Key, Standing], judged: Judged, 
     complete_addresses(session, {student: told[student] for student in told if not holders[student].has_email})
     decision = decide(sales, holders, at=at)
     placed = write(session, decision, at=at)
+    settle_coupons(session, placed, at=at)
     enroll(session, plan, _bought(placed, sales), again, at=at)
+    turn(session, turns_of(sales, {each.grant.payment_id or 0: each.order_id for each in placed}), at=at)
+    follow(session, _refunded(sales, placed), at=at)
+    renewed = renew(session, subscriptions, at=at)
     release(session, [sale.standing.order.id for sale in sales if sale.is_back and sale.standing.order])
     retry_unsent(session, list(holders), at=at)
-    refresh_flags(session, moved | {sale.student_id for sale in sales if sale.touches_flags}, at=at)
+    flagged = {sale.student_id for sale in sales if sale.touches_flags}
+    refresh_flags(session, moved | renewed | flagged, at=at)
     granted = {grant.payment_id for grant in decision.grants}
     return [sale.purchase.key for sale in sales if sale.standing.payment_id in granted]
 
@@ -167,6 +220,18 @@ def _lines(standing: Standing, judgement: Judgement | None) -> list[SaleLine] | 
     return judgement if isinstance(judgement, list) and judgement and standing.purchase.begun else None
 
 
+def _refunded(sales: Sequence[Sale], placed: Sequence[Placed]) -> list[Refunded]:
+    """Return the orders of which something about refunds or disputes was said."""
+    new = {each.grant.payment_id: each.order_id for each in placed}
+    told = []
+    for sale in sales:
+        order = sale.standing.order.id if sale.standing.order else new.get(sale.standing.payment_id)
+        if order and (sale.purchase.refunds or sale.purchase.dispute):
+            owner = (order, sale.purchase.organization_id, sale.student_id)
+            told.append(Refunded(*owner, sale.purchase, sale.standing.before))
+    return told
+
+
 def _buyers(session: Session, concerned: Sequence[Standing], *, at: datetime) -> dict[Key, int]:
     """Return whose each purchase is; one that names nobody stays with whom it was given to for certain."""
     kept = {_key(each): each.order.student_id for each in concerned if each.order and each.order_stays}
@@ -181,10 +246,11 @@ def _key(standing: Standing) -> Key:
     return standing.purchase.organization_id, standing.purchase.key
 
 
-def _verdict(told: Told, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
+def _verdict(told: Told, names: Names, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
     """Return the first thing that stands in the way of an event, or that it is done."""
-    verdicts = [_of_fact(fact, key, standing, judged) for fact, key in zip(told.facts, told.keys, strict=False)]
-    erased = any(standing[key].purchase.is_erased for key in told.keys if key in standing)
+    keys = [names.settled(key) for key in told.keys]
+    verdicts = [_of_fact(fact, key, standing, judged) for fact, key in zip(told.facts, keys, strict=False)]
+    erased = any(standing[key].purchase.is_erased for key in keys if key in standing)
     return next((verdict for verdict in verdicts if not isinstance(verdict, Done)), Forgotten() if erased else Done())
 
 
@@ -198,7 +264,7 @@ def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Jud
     refusal = judged[key]
     if isinstance(refusal, list) or not standing[key].purchase.begun:
         return Done()
-    expected = fact.teller == CHECKOUT or fact.names_something
+    expected = fact.teller in {CHECKOUT, INVOICE} or fact.names_something
     return _refused(refusal, fact) if expected else Done()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from db.models import DisputeStatus, OrderStatus, ProductType, ServiceType, ValidityStart
+from db.models import DisputeStatus, OrderStatus, ProductType, RedemptionType, ServiceType, ValidityStart
 from domain.catalog.bundle import describe
 from domain.mail.money_mail import FAILED, GIVEN_UP, REFUNDED
 from domain.money import share
@@ -16,6 +16,7 @@ from domain.purchase.payment import Purchase
 from domain.purchase.products import Allowance, CatalogProduct
 from domain.purchase.recognition import SaleLine
 from domain.purchase.standing import Standing
+from domain.subscription.window import Course, Period, end_of, end_of_credits
 from domain.validity import end_of_days
 
 Row = dict[str, Any]
@@ -71,6 +72,7 @@ class Grant:
     allowances: tuple[Allowance, ...]
     draft: Draft | None
     bonus: int = 0
+    coupon_use: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ def decide(sales: Sequence[Sale], holders: Mapping[int, Holder], *, at: datetime
         elif sale.lines and not order.fulfilled:
             decision.begun_orders.append({"id": order.id} | _order(sale))
         elif (order.status, order.paid) != (sale.purchase.order_status, sale.purchase.received):
-            decision.changed_orders.append({"id": order.id} | _money(sale.purchase, order.list_price, order.sessions))
+            expected = order.list_price - order.discount
+            decision.changed_orders.append({"id": order.id} | _money(sale.purchase, expected, order.sessions))
         if sale.purchase.paid and not sale.standing.fulfilled:
             decision.grants += _grants(sale, standing, at=at)
         decision.letters += _letters(sale)
@@ -129,12 +132,10 @@ def _letters(sale: Sale) -> Iterator[Letter]:
 def _order(sale: Sale) -> Row:
     """Return the columns of an order that follow from its payment and what it bought."""
     bought = order_of(sale.lines)
-    sessions = sum(line.product.sessions * line.quantity for line in sale.lines)
-    return (
-        bought
-        | {"organization_id": sale.purchase.organization_id, "currency": sale.purchase.currency}
-        | _money(sale.purchase, bought["list_price"], sessions)
-    )
+    discount = sum(line.deal.discount for line in sale.lines if line.deal)
+    about = {"organization_id": sale.purchase.organization_id, "currency": sale.purchase.currency, "discount": discount}
+    sessions = sum(line.sessions for line in sale.lines)
+    return bought | about | _money(sale.purchase, bought["list_price"] - discount, sessions)
 
 
 def order_of(lines: Sequence[SaleLine]) -> Row:
@@ -148,9 +149,9 @@ def order_of(lines: Sequence[SaleLine]) -> Row:
     }
 
 
-def _money(purchase: Purchase, list_price: int, sessions: int) -> Row:
+def _money(purchase: Purchase, expected: int, sessions: int) -> Row:
     """Return the columns that follow the payment, also after its packages were granted."""
-    mismatch = {"price_mismatch": purchase.paid and purchase.received < list_price}
+    mismatch = {"price_mismatch": purchase.paid and purchase.received < expected}
     return mismatch | paid_for(purchase.order_status, purchase.received, sessions)
 
 
@@ -167,12 +168,38 @@ def _grants(sale: Sale, holders: dict[int, Holder], *, at: datetime) -> list[Gra
     grants = []
     for number, unit in units:
         holder = holders[sale.student_id]
-        unit_of = grant(sale.lines[number].product, holder, line=number, unit=unit, at=at)
+        unit_of = _with_deal(
+            grant(sale.lines[number].product, holder, line=number, unit=unit, at=at), sale.lines[number]
+        )
+        if sale.purchase.period:
+            package = unit_of.package | _in_period(sale.lines[number].product, Period.of(sale.purchase.period))
+            unit_of = replace(unit_of, package=package)
         order = sale.standing.order
         grants.append(replace(unit_of, payment_id=sale.standing.payment_id, order_id=order.id if order else None))
         until = unit_of.package["all_access_expires_at"] or holder.all_access_until
         holders[holder.id] = replace(holder, event_sequence=unit_of.sequence, all_access_until=until)
     return grants
+
+
+def _with_deal(unit: Grant, line: SaleLine) -> Grant:
+    """Return a unit as a coupon made it, with the use that pays for that."""
+    deal = line.deal
+    if deal is None:
+        return unit
+    how = {"redemption_type": deal.redemption_type.value, "coupon_id": deal.coupon_id}
+    return replace(unit, package=unit.package | how, bonus=deal.bonus, coupon_use=deal.use_id)
+
+
+def _in_period(product: CatalogProduct, period: Period) -> Row:
+    """Return the dates of what a period of a subscription grants, if it goes on (domain.subscription.renew)."""
+    if product.all_access_days:
+        end = end_of(period, Course(), product.timezone)
+        window = {"all_access_starts_at": period.start, "all_access_expires_at": end}
+    else:
+        end = end_of_credits(period, Course(), product.timezone, product.validity_days)
+        window = {}
+    # Its days count from the period on, whenever the first session is.
+    return window | {"starts_at": period.start, "expires_at": end, "validity_starts": ValidityStart.PURCHASE.value}
 
 
 def grant(product: CatalogProduct, holder: Holder, *, line: int = 0, unit: int = 0, at: datetime) -> Grant:
@@ -212,6 +239,8 @@ def _package(product: CatalogProduct, holder: Holder, *, at: datetime) -> Row:
         "all_access_daily_limit": product.all_access_daily_limit,
         "friend_pass_expires_at": end_of_days(at, friend_days, product.timezone) if friend_days else None,
         "elite_badge": product.elite_badge,
+        "redemption_type": RedemptionType.PACKAGE_DIRECT.value,
+        "coupon_id": None,
     }
 
 

@@ -6,6 +6,7 @@ idempotent, so that neither the order nor the number of deliveries can matter (P
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,14 +18,25 @@ from db.models import DisputeStatus, OrderStatus, PaymentStatus
 
 Facts = dict[str, dict[str, Any]]
 
-# Who tells of a purchase, the one that knows more about it first.
+# Who tells of a purchase, the one that knows more about it first: a Checkout, also one that began a subscription, the
+# invoice of a subscription, the PaymentIntent, and what says which of these pays which invoice.
 CHECKOUT = "checkout"
+BEGINNING = "beginning"
+INVOICE = "invoice"
 INTENT = "intent"
+INVOICE_PAYMENT = "invoice_payment"
 # Time tells as well: what nobody paid for a month was given up (domain.clock.abandoned).
 CLOCK = "clock"
 
 # Where they tell of it, the latest stage first.
-SOURCES = tuple(f"{teller}:{stage}" for teller in (CHECKOUT, INTENT, CLOCK) for stage in reversed(PaymentStatus))
+SOURCES = tuple(
+    f"{teller}:{stage}"
+    for teller in (CHECKOUT, BEGINNING, INVOICE, INTENT, INVOICE_PAYMENT, CLOCK)
+    for stage in reversed(PaymentStatus)
+)
+
+# Whose word counts for what was paid, the best first: the card may have been charged otherwise than a Checkout said.
+PAID_BY = (INVOICE, INTENT, CHECKOUT, INVOICE_PAYMENT)
 
 # Of several statements the later in an object's life wins: a success wins over any failure,
 # a refund that failed undoes the one that seemed to succeed, a dispute ends won or lost.
@@ -36,6 +48,9 @@ RANK = PAYMENT_RANK | REFUND_RANK | DISPUTE_RANK
 # What a statement says of a person; and what stands in the set of a payment whose student was erased.
 PERSONAL = ("customer", "client_reference_id", "student_id", "email", "name")
 ERASED = "erased"
+
+# An id of ours as Stripe's metadata carry it: a bigint has no more digits.
+OUR_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 # A pending refund has left the balance already; Stripe counts it in the charge's total too.
 MONEY_BACK = {"requires_action", "pending", "succeeded"}
@@ -51,7 +66,11 @@ class SoldLine:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseFact:
-    """What a Checkout or a PaymentIntent says of one purchase. Amounts in minor units, currency upper case."""
+    """What one of Stripe's objects says of one purchase. Amounts in minor units, currency upper case.
+
+    `intent` is the PaymentIntent that pays an invoice, `subscription` whose it is, with the period that it pays for in
+    seconds of Unix time. `coupon_use` is the use of a coupon that our own Checkout holds.
+    """
 
     teller: str
     key: str
@@ -69,6 +88,11 @@ class PurchaseFact:
     course: str | None = None
     cohort: str | None = None
     lines: tuple[SoldLine, ...] = ()
+    intent: str | None = None
+    subscription: str | None = None
+    period_start: int | None = None
+    period_end: int | None = None
+    coupon_use: str | None = None
 
     @property
     def source(self) -> str:
@@ -83,12 +107,13 @@ class PurchaseFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """What a refund says; `key` is the payment's."""
+    """What a refund says; `key` is the payment's, `ours` the refund that was ordered here, if it was."""
 
     source: str
     key: str
     status: str
     amount: int
+    ours: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +126,21 @@ class DisputeFact:
 
 
 Fact = PurchaseFact | RefundFact | DisputeFact
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSaid:
+    """What is known of a refund: Stripe's id, its status in Stripe's words, and our own row where we ordered it."""
+
+    id: str
+    status: str
+    amount: int
+    ours: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether its money went back, or is on its way."""
+        return self.status in MONEY_BACK
 
 
 def merge(facts: Facts, new: Iterable[Fact]) -> Facts:
@@ -146,6 +186,14 @@ class Purchase:
     key: str
     facts: Facts
 
+    def joined(self, facts: Facts) -> Purchase:
+        """Return it with all that was said of it under another name."""
+        merged = dict(self.facts)
+        for source, said in facts.items():
+            known = merged.get(source, said)
+            merged[source] = said if known == said else max(known, said, key=_weight)
+        return Purchase(self.organization_id, self.key, merged)
+
     @cached_property
     def _purchases(self) -> list[dict[str, Any]]:
         """What was said of the purchase: the Checkout's word first, of each teller the latest first."""
@@ -171,10 +219,10 @@ class Purchase:
 
     @cached_property
     def received(self) -> int:
-        """What was paid, in minor units of `currency`: by the PaymentIntent's word, else the Checkout's."""
-        paid = [said for said in self._purchases if said["status"] == PaymentStatus.SUCCEEDED]
-        told = [said for said in paid if said["currency"] == self.currency]
-        return int(told[-1]["amount"]) if told else 0
+        """What was paid, in minor units of `currency`: by the word of who knows it best."""
+        paid = {said["teller"]: said for said in self._purchases if said["status"] == PaymentStatus.SUCCEEDED}
+        told = [paid[teller] for teller in PAID_BY if teller in paid and paid[teller]["currency"] == self.currency]
+        return int(told[0]["amount"]) if told else 0
 
     @cached_property
     def currency(self) -> str:
@@ -190,13 +238,26 @@ class Purchase:
     @property
     def refunded(self) -> int:
         """What went back, in minor units, never more than came in."""
-        back = sum(int(said["amount"]) for said in self._of("refund:") if said["status"] in MONEY_BACK)
-        return min(back, self.received)
+        return min(sum(refund.amount for refund in self.refunds if refund.counts), self.received)
+
+    @property
+    def refunds(self) -> tuple[RefundSaid, ...]:
+        """What is known of its refunds, in the order of Stripe's ids."""
+        told = sorted(self._of("refund:"), key=lambda said: str(said["source"]))
+        return tuple(
+            RefundSaid(said["source"].partition(":")[2], said["status"], int(said["amount"]), said.get("ours"))
+            for said in told
+        )
 
     @property
     def refunds_done(self) -> list[str]:
         """The ids of the refunds that succeeded."""
-        return [said["source"].partition(":")[2] for said in self._of("refund:") if said["status"] == "succeeded"]
+        return [refund.id for refund in self.refunds if refund.status == "succeeded"]
+
+    @property
+    def disputes(self) -> tuple[str, ...]:
+        """The ids of the disputes that moved money, in their order."""
+        return tuple(sorted(said["source"].partition(":")[2] for said in self._of("dispute:")))
 
     @property
     def dispute(self) -> DisputeStatus | None:
@@ -264,9 +325,41 @@ class Purchase:
         return self.order_status is OrderStatus.REFUNDED or self.dispute is DisputeStatus.LOST
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether the money is disputed: what it bought stands, and is not to be used."""
+        return self.dispute is DisputeStatus.OPEN and not self.is_revoked
+
+    @property
     def lines(self) -> list[SoldLine]:
         """The line items, where Stripe was asked for them."""
         return [SoldLine(**line) for line in self._told.get("lines", ())]
+
+    @property
+    def subscription(self) -> str | None:
+        """The subscription whose period it pays."""
+        return self._said("subscription")
+
+    @property
+    def period(self) -> tuple[int, int] | None:
+        """The period of a subscription that it pays, [start, end) in seconds of Unix time."""
+        start, end = self._told.get("period_start"), self._told.get("period_end")
+        return (int(start), int(end)) if start is not None and end is not None and start < end else None
+
+    @property
+    def coupon_use(self) -> int | None:
+        """The use of a coupon that its Checkout held."""
+        said = self._said("coupon_use")
+        return int(said) if said and OUR_ID.fullmatch(said) else None
+
+    @property
+    def intent(self) -> str | None:
+        """The PaymentIntent that paid it, by what an invoice says."""
+        return self._said("intent")
+
+    @property
+    def from_invoice(self) -> bool:
+        """Whether an invoice sold it."""
+        return any(said["teller"] == INVOICE for said in self._purchases)
 
     @property
     def from_checkout(self) -> bool:
@@ -275,9 +368,12 @@ class Purchase:
 
     @property
     def begun(self) -> bool:
-        """Whether it became an order: it was paid, or is or was to be paid later; an abandoned Checkout never did."""
+        """Whether it became an order: it was paid, or is or was to be paid later; an abandoned Checkout never did.
+
+        A Checkout that began a subscription says whose that is, and no more.
+        """
         begun = {PaymentStatus.PENDING, PaymentStatus.SUCCEEDED}
-        return any(said["status"] in begun for said in self._purchases)
+        return any(said["status"] in begun for said in self._purchases if said["teller"] != BEGINNING)
 
     @property
     def order_status(self) -> OrderStatus:

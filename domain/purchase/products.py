@@ -104,6 +104,11 @@ ON_SALE = f"""
    AND p.product_type = 'PACKAGE' AND p.active AND p.deleted_at IS NULL
 """
 
+ON_SALE_BY_CODE = f"""
+{COLUMNS}
+ WHERE p.organization_id = %(organization)s AND p.code = %(code)s AND p.active AND p.deleted_at IS NULL
+"""
+
 
 # Whoever applies a catalog holds its organization until it is committed.
 HOLD_STILL = "SELECT 1 FROM organizations WHERE id = ANY(%(ids)s) ORDER BY id FOR SHARE"
@@ -140,6 +145,12 @@ def _named(names: Iterable[str | None]) -> set[str]:
 def package_on_sale(session: Session, organization_id: int, product_id: int) -> CatalogProduct | None:
     """Return a package that is on sale; None where an organization sells none of that id."""
     rows = fetch(session, ON_SALE, organization=organization_id, id=product_id)
+    return _product(rows[0])[0] if rows else None
+
+
+def product_on_sale(session: Session, organization_id: int, code: str) -> CatalogProduct | None:
+    """Return a package or a course that is on sale; None where an organization sells none of that code."""
+    rows = fetch(session, ON_SALE_BY_CODE, organization=organization_id, code=code)
     return _product(rows[0])[0] if rows else None
 
 

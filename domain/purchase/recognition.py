@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.errors import CurrencyMismatch, NeedsLineItems, PurchaseTooLarge, UnknownProduct
+from db.models import RedemptionType
+from domain.errors import CurrencyMismatch, NeedsLineItems, PurchaseTooLarge, UnknownProduct, Unrecognised
 from domain.purchase.payment import Purchase
 from domain.purchase.products import Catalog, CatalogProduct
 
@@ -14,17 +15,35 @@ MAX_DRAFTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
+class CouponDeal:
+    """What a coupon made of a sale: by which use of which coupon, credits on top, and what it took off the price."""
+
+    use_id: int
+    coupon_id: int
+    redemption_type: RedemptionType
+    bonus: int
+    discount: int
+
+
+@dataclass(frozen=True, slots=True)
 class SaleLine:
-    """A product and how many units of it were sold."""
+    """A product and how many units of it were sold; with a coupon, the product as that makes it."""
 
     product: CatalogProduct
     quantity: int
+    deal: CouponDeal | None = None
+
+    @property
+    def sessions(self) -> int:
+        """How many credits it holds, those on top included."""
+        return self.product.sessions * self.quantity + (self.deal.bonus if self.deal else 0)
 
 
 def recognise(purchase: Purchase, catalog: Catalog) -> list[SaleLine]:
-    """Return what a purchase bought; empty for a PaymentIntent that names nothing, whose Checkout will.
+    """Return what a purchase bought; empty for a PaymentIntent that names nothing, whose Checkout or invoice will.
 
     Raises:
+        Unrecognised: it is an invoice that names nothing.
         UnknownProduct: it names something that the catalog does not have.
         NeedsLineItems: only Stripe knows.
         CurrencyMismatch: paid in another currency than the product's.
@@ -71,10 +90,10 @@ def _course(organization: int, name: str, catalog: Catalog) -> CatalogProduct | 
 
 
 def _itemised(purchase: Purchase, catalog: Catalog) -> list[SaleLine]:
-    """Look at the line items; one unknown line parks the whole."""
-    if not purchase.from_checkout:
-        return []
-    if not purchase.lines:
+    """Look at the lines of the Checkout or the invoice; one unknown line parks the whole."""
+    if not purchase.lines and purchase.from_invoice:
+        raise Unrecognised("the invoice names no price of a period: see in Stripe what it is for")
+    if not purchase.lines and purchase.from_checkout:
         raise NeedsLineItems("the Checkout's metadata names no product: its line items are asked for")
     prices = catalog.by_price
     return [

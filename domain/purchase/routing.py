@@ -21,6 +21,7 @@ class Unrouted:
     slug: str | None
     payments: tuple[str, ...]
     customer: str | None
+    subscription: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Directory:
     by_slug: Mapping[str, int]
     by_payment: Mapping[str, int]
     by_customer: Mapping[str, int]
+    by_subscription: Mapping[str, int]
     only: int | None
 
 
@@ -70,6 +72,7 @@ def find(event: Unrouted, directory: Directory) -> int | Quarantined | Later:
         directory.by_account.get(event.account or "")
         or directory.by_slug.get(event.slug or "")
         or next((directory.by_payment[key] for key in event.payments if key in directory.by_payment), None)
+        or directory.by_subscription.get(event.subscription or "")
         or directory.by_customer.get(event.customer or "")
         or directory.only
     )
@@ -87,6 +90,8 @@ SELECT p.stripe_key AS name, p.organization_id, EXISTS (SELECT 1 FROM orders o W
   FROM payments p WHERE p.stripe_key = ANY(%(payments)s)
 UNION ALL
 SELECT stripe_customer_id, organization_id, TRUE FROM stripe_customers WHERE stripe_customer_id = ANY(%(customers)s)
+UNION ALL
+SELECT stripe_key, organization_id, TRUE FROM subscriptions WHERE stripe_key = ANY(%(subscriptions)s)
 """
 
 
@@ -101,15 +106,17 @@ def _directory(session: Session, events: Sequence[Unrouted]) -> Directory:
         by_slug={row["slug"]: row["id"] for row in organizations},
         by_payment=known,
         by_customer=known,
+        by_subscription=known,
         only=all_of_them[0]["id"] if len(all_of_them) == 1 else None,
     )
 
 
 def _known(session: Session, events: Sequence[Unrouted]) -> dict[str, int]:
-    """Return the organizations of payments and customers; Stripe's ids tell the two apart by themselves."""
+    """Return the organizations of payments, customers and subscriptions; Stripe's ids tell them apart by themselves."""
     payments = [key for event in events for key in event.payments]
     customers = [event.customer for event in events if event.customer]
-    rows = fetch(session, KNOWN, payments=payments, customers=customers)
+    subscriptions = [event.subscription for event in events if event.subscription]
+    rows = fetch(session, KNOWN, payments=payments, customers=customers, subscriptions=subscriptions)
     certain = _by_name([row for row in rows if row["certain"]])
     return _by_name(rows) | certain
 

@@ -26,6 +26,7 @@ class StandingOrder:
     status: str
     paid: int
     list_price: int
+    discount: int
     sessions: int
     fulfilled: bool
 
@@ -34,7 +35,8 @@ class StandingOrder:
 class Standing:
     """One payment with all that Stripe said of it by now, and the order that it paid, if there is one.
 
-    `received_at` is when it was first heard of, `before` what was known until now.
+    `received_at` is when it was first heard of, `before` what was known until now, `suspended_at` since when a dispute
+    kept what it bought from being used, by what was known until now.
     """
 
     purchase: Purchase
@@ -44,6 +46,7 @@ class Standing:
     received_at: datetime
     order: StandingOrder | None = None
     before: Purchase | None = None
+    suspended_at: datetime | None = None
 
     @property
     def refunds(self) -> list[str]:
@@ -68,7 +71,7 @@ class Standing:
 
 
 KNOWN = """
-SELECT p.id AS payment_id, p.organization_id, p.stripe_key, p.facts, p.received_at
+SELECT p.id AS payment_id, p.organization_id, p.stripe_key, p.facts, p.received_at, p.suspended_at, p.part_of
   FROM payments p
  WHERE p.organization_id = ANY(%(organizations)s) AND p.stripe_key = ANY(%(keys)s)
  ORDER BY p.stripe_key FOR NO KEY UPDATE
@@ -76,12 +79,16 @@ SELECT p.id AS payment_id, p.organization_id, p.stripe_key, p.facts, p.received_
 
 # The key of a student stays while we look: nobody adopts a guest meanwhile.
 ORDERED = """
-SELECT o.payment_id, o.id, o.student_id, s.external_id, o.status, o.paid, o.list_price,
+SELECT o.payment_id, o.id, o.student_id, s.external_id, o.status, o.paid, o.list_price, o.discount,
        (o.package_metadata ->> 'total_sessions')::bigint AS sessions,
        EXISTS (SELECT 1 FROM student_packages WHERE order_id = o.id) AS fulfilled
   FROM orders o JOIN students s ON s.id = o.student_id
  WHERE o.payment_id = ANY(%(payments)s) ORDER BY s.id FOR KEY SHARE OF s
 """
+
+
+class Renamed(Exception):
+    """A payment became another name of one meanwhile: give all locks back, and begin anew."""
 
 
 def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetime) -> dict[Key, Standing]:
@@ -107,15 +114,16 @@ def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetim
         )
         for row in rows
     }
-    return standing | _continue(session, {key: facts[key] for key in facts if key not in standing})
+    return standing | _continue(session, {key: facts[key] for key in facts if key not in standing}, at=at)
 
 
 def _row(purchase: Purchase, at: datetime) -> dict[str, object]:
     names = {"organization_id": purchase.organization_id, "stripe_key": purchase.key, "received_at": at}
-    return names | _told(purchase)
+    names |= {"suspended_at": at if purchase.is_suspended else None}
+    return names | told_columns(purchase)
 
 
-def _told(purchase: Purchase) -> dict[str, object]:
+def told_columns(purchase: Purchase) -> dict[str, object]:
     """Return the columns that follow from the set of facts."""
     return {
         "status": purchase.status.value,
@@ -125,15 +133,24 @@ def _told(purchase: Purchase) -> dict[str, object]:
         "amount_refunded": purchase.refunded,
         "dispute_status": purchase.dispute,
         "stripe_customer_id": purchase.customer,
+        "subscription_key": purchase.subscription,
     }
 
 
-def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]]) -> dict[Key, Standing]:
+def changed_columns(standing: Standing, *, at: datetime) -> dict[str, object]:
+    """Return the columns of a payment that stood already, of which something new was said."""
+    since = (standing.suspended_at or at) if standing.purchase.is_suspended else None
+    return {"id": standing.payment_id, "suspended_at": since} | told_columns(standing.purchase)
+
+
+def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetime) -> dict[Key, Standing]:
     """Lock the payments that stood already, and add to them what is new."""
     if not facts:
         return {}
     organizations, keys = (list(set(column)) for column in zip(*facts, strict=True))
     rows = [row for row in fetch(session, KNOWN, organizations=organizations, keys=keys) if _key(row) in facts]
+    if any(row["part_of"] for row in rows):
+        raise Renamed
     heard = [row["payment_id"] for row in rows if facts[_key(row)]]
     ordered = fetch(session, ORDERED, payments=heard) if heard else []
     orders = {row.pop("payment_id"): StandingOrder(**row) for row in ordered}
@@ -149,9 +166,10 @@ def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]]) -> dict[Key
             received_at=row["received_at"],
             order=orders.get(row["payment_id"]),
             before=Purchase(*key, row["facts"]),
+            suspended_at=row["suspended_at"],
         )
     changed = [each for each in standing.values() if each.is_changed]
-    update(session, Payment, [{"id": each.payment_id} | _told(each.purchase) for each in changed])
+    update(session, Payment, [changed_columns(each, at=at) for each in changed])
     return standing
 
 

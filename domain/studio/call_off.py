@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
 
-from db.models import BookingStatus, BookingType, PaymentType, SessionStatus, WaitlistStatus
+from db.models import BookingStatus, PaymentType, SessionStatus, WaitlistStatus
 from db.transaction import fetch
 from domain.booking.desk import Desk
 from domain.booking.drafts import reopen
 from domain.booking.facts import reserve
 from domain.booking.outgoing import Outgoing, Row
-from domain.booking.release import release
+from domain.booking.release import most_new, release
 from domain.booking.rows import write
 from domain.booking.shape import written
 from domain.booking.standing import EXTENDED, Standing
@@ -77,13 +76,8 @@ def _world(transaction: Transaction, gathered: Gathering, at: datetime) -> World
     enrollments = enrollments_of(transaction, gathered.bookings, at=at)
     complete(transaction, gathered.students, [], named=named, enrollments=enrollments, at=at)
     bookings = {each.id: each for each in gathered.bookings}
-    ids = reserve(transaction, "bookings", _most_new(gathered.bookings))
+    ids = reserve(transaction, "bookings", most_new(gathered.bookings))
     return World(gathered.students, {}, bookings, gathered.guests, ids)
-
-
-def _most_new(bookings: Sequence[Standing]) -> int:
-    """Return how many drafts come back beside those that bookings become themselves."""
-    return sum(max(each.credits_used - 1, 0) for each in bookings if each.booking_type is BookingType.PACKAGE_SESSION)
 
 
 def _over(world: World, at: datetime) -> set[int]:

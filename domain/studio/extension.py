@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -38,8 +37,7 @@ def _extend(outgoing: Outgoing, package: Package, until: datetime) -> datetime:
 
 def gain_a_day(outgoing: Outgoing, student: Student, package: Package, *, at: datetime) -> datetime:
     """Give a pass back a day, at the end of all that follow it; return the end of the one that got it."""
-    passes = [each for each in student.packages.values() if each.status is not PackageStatus.REVOKED]
-    last = _last(package, passes, student.zone, at)
+    last = last_of(package, student, at=at)
     window = last.all_access
     assert window is not None  # noqa: S101 - only passes follow a pass
     end = _day_more(window.ends_at, student.zone, at)
@@ -50,10 +48,11 @@ def gain_a_day(outgoing: Outgoing, student: Student, package: Package, *, at: da
     return end
 
 
-def _last(package: Package, passes: Iterable[Package], zone: ZoneInfo, at: datetime) -> Package:
+def last_of(package: Package, student: Student, *, at: datetime) -> Package:
     """Return the pass whose next day no other pays for: a day that two passes pay for is none gained."""
+    passes = [each for each in student.packages.values() if each.status is not PackageStatus.REVOKED]
     last = package
-    while following := [each for each in passes if _takes_over(last, each, zone, at)]:
+    while following := [each for each in passes if _takes_over(last, each, student.zone, at)]:
         last = following[0]
     return last
 

@@ -17,7 +17,7 @@ from tests.stack import PUNCHCARD
 GROUPS = {
     "seed": {"demo"},
     "catalog": {"apply"},
-    "stripe": {"send"},
+    "stripe": {"send", "setup", "reconcile", "drift"},
     "events": {"list", "show", "replay"},
     "jobs": {"list", "show", "retry"},
     "messages": {"list", "retry", "tail"},

@@ -90,6 +90,7 @@ def test_everything_of_a_course_can_be_said_and_is_shown(plan: Planner) -> None:
         "bundleComponents": [PRIVATE | {"teacherTier": 20}, PRIVATE | {"serviceType": "GROUP"}],
         "stripeProductId": "prod_1",
         "stripePriceIds": ["price_1", "price_2"],
+        "refundPolicy": "REVIEW",
     }
 
     made = plan.do("POST", COURSES, COURSE | all_of_it | {"code": "JAM"})
@@ -101,6 +102,7 @@ def test_everything_of_a_course_can_be_said_and_is_shown(plan: Planner) -> None:
         "bundleComponents": components,
         "published": False,
         "steps": [],
+        "stripe": {"productId": "prod_1", "priceId": None, "syncDueAt": made["stripe"]["syncDueAt"]},
     }
     assert said(plan.browser.get(f"{COURSES}/JAM", **ADMIN)) == made
 

@@ -118,6 +118,7 @@ def test_an_order_counts_its_sessions(browser: Browser, world: World) -> None:
         "productCode": "WELLNESS-3",
         "listPrice": 500_000,
         "paid": 500_000,
+        "refunded": 0,
         "currency": "TRY",
         "priceMismatch": True,
         "packageMetadata": {"total_sessions": 3},

@@ -34,6 +34,7 @@ def test_the_catalog_shows_packages_with_calculated_prices(client: FlaskClient, 
                 "validityDays": 90,
                 "friendPassDays": 30,
                 "eliteBadge": False,
+                "refundPolicy": "UNUSED_ONLY",
             }
         ],
         "nextCursor": None,

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 import config
 from db.models import ServiceType
+from db.transaction import transaction
 from tests.stripe_objects import checkout
 from tests.studio import Studio, open_studio
 from tests.webhook_gateway.conftest import Browser
@@ -125,6 +126,14 @@ def test_a_change_leaves_what_it_does_not_name_and_null_takes_away(browser: Brow
         ({"allAccessDailyLimit": 25}, "#/allAccessDailyLimit"),
         ({"scheduleLater": {"serviceType": "PRIVATE", "minutes": 60}}, "#/scheduleLater"),
         ({"eliteBadge": "yes"}, "#/eliteBadge"),
+        ({"billingInterval": "DECADE"}, "#/billingInterval"),
+        ({"billingInterval": "MONTH", "validityStarts": "FIRST_USE"}, "#/billingInterval"),
+        ({"billingInterval": "MONTH", "scheduleLater": {"serviceType": "GROUP", "minutes": 60}}, "#/billingInterval"),
+        ({"billingIntervalCount": 2}, "#/billingIntervalCount"),
+        ({"billingInterval": "MONTH", "billingIntervalCount": 0}, "#/billingIntervalCount"),
+        ({"billingInterval": "MONTH", "billingIntervalCount": 37}, "#/billingIntervalCount"),
+        ({"billingInterval": "YEAR", "billingIntervalCount": 4}, "#/billingIntervalCount"),
+        ({"refundPolicy": "NONE"}, "#/refundPolicy"),
         ({"productType": "COURSE"}, "#/productType"),
     ],
 )
@@ -143,7 +152,7 @@ def test_a_field_at_fault_is_named(browser: Browser, world: World, body: dict[st
     [
         *(
             ({name: None}, f"#/{name}")
-            for name in ("name", "price", "currency", "validityDays", "allowances", "active")
+            for name in ("name", "price", "currency", "validityDays", "allowances", "active", "refundPolicy")
         ),
         *(({name: None}, f"#/{name}") for name in ("eliteBadge", "stripePriceIds", "allAccessServices")),
         ({"code": "OTHER"}, "#/code"),
@@ -151,6 +160,8 @@ def test_a_field_at_fault_is_named(browser: Browser, world: World, body: dict[st
         ({"allowances": [LINE, LINE]}, "#/allowances"),
         ({"allowances": [LINE | {"creditUnitMinutes": 50}]}, "#/allowances/0/creditUnitMinutes"),
         ({"scheduleLater": {"serviceType": "PRIVATE", "minutes": 60}}, "#/scheduleLater"),
+        ({"billingIntervalCount": 3}, "#/billingIntervalCount"),
+        ({"billingInterval": "MONTH", "validityStarts": "FIRST_USE"}, "#/billingInterval"),
         ({"stripePriceIds": ["price_of_another"]}, "#/stripePriceIds"),
         ({"stripeProductId": "prod_of_another"}, "#/stripeProductId"),
     ],
@@ -167,6 +178,46 @@ def test_a_change_that_is_impossible_changes_nothing(
     assert (answer.status_code, pointers(answer)) == (422, [pointer])
     assert not re.search(r"all_access|service_type|Value error", answer.text)
     assert said(browser.get(f"{PACKAGES}/{made['id']}", **ADMIN)) == made
+
+
+def test_a_package_becomes_a_subscription_and_is_paid_once_again(browser: Browser, world: World) -> None:
+    world.organization("lumen")
+    made = make(browser, refundPolicy="ALL")
+
+    quarterly = said(change(browser, made["id"], {"billingInterval": "MONTH", "billingIntervalCount": 3}))
+    public = said(browser.client.get(f"{PACKAGES}/{made['id']}?org=lumen"))
+    once = said(change(browser, made["id"], {"billingInterval": None}))
+
+    assert (quarterly["billingInterval"], quarterly["billingIntervalCount"]) == ("MONTH", 3)
+    assert (public["billingInterval"], public["refundPolicy"]) == ("MONTH", "ALL")
+    assert not {"billingInterval", "billingIntervalCount"} & once.keys()
+
+
+def test_stripe_is_to_be_told_what_it_is_told_of_and_of_nothing_else(browser: Browser, world: World) -> None:
+    world.organization("lumen")
+    made = make(browser)
+    draft = make(browser, code="DRAFT", active=False)
+    with transaction(world.engine) as session:
+        session.execute(text("UPDATE products SET sync_due_at = NULL"))
+
+    def due(**values: Any) -> bool:
+        shown = said(change(browser, made["id"], values))["stripe"]["syncDueAt"] is not None
+        with transaction(world.engine) as session:
+            session.execute(text("UPDATE products SET sync_due_at = NULL"))
+        return shown
+
+    told = {"name": "Core", "price": 1, "currency": "EUR", "active": False, "billingInterval": "WEEK"}
+    # Off sale, and never at Stripe: nothing to tell of.
+    assert {name: due(**{name: value}) for name, value in told.items()} == {
+        "name": True,
+        "price": True,
+        "currency": True,
+        "active": False,
+        "billingInterval": False,
+    }
+    assert due(active=True, allowances=[LINE | {"credits": 11}])
+    assert not due(validityDays=10, eliteBadge=True, refundPolicy="ALL", name="Core")
+    assert draft["stripe"]["syncDueAt"] is None
 
 
 def test_a_code_names_one_package_for_good(browser: Browser, world: World) -> None:

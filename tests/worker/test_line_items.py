@@ -21,6 +21,7 @@ class Answers(ThreadingHTTPServer):
     """Answers every request with the same status and line items; remembers what it was asked."""
 
     status = 200
+    code: str | None = None
     lines: tuple[tuple[str, int], ...] = ()
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class Answer(BaseHTTPRequestHandler):
             for price, quantity in self.server.lines
         ]
         page = {"object": "list", "data": data, "has_more": False, "url": self.path}
-        error = {"error": {"type": "api_error", "message": "away"}}
+        error = {"error": {"type": "api_error", "message": "away", "code": self.server.code}}
         body = json.dumps(page if self.server.status == 200 else error).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Type", "application/json")
@@ -162,6 +163,17 @@ def test_a_refusal_by_stripe_parks_the_purchase_with_what_to_do(studio: Studio, 
 
     assert studio.event(event)["error_code"] == "stripe_unavailable"
     assert "STRIPE_API_KEY" in studio.event(event)["last_error"]
+
+
+def test_a_checkout_that_stripe_does_not_have_is_parked_as_what_it_is(studio: Studio, stripe: Answers) -> None:
+    stripe.status, stripe.code = 404, "resource_missing"
+    event = checkout(None)
+
+    studio.receive(event)
+    work(studio)
+
+    assert studio.event(event)["error_code"] == "unrecognised_purchase"
+    assert "no such Checkout" in studio.event(event)["last_error"]
 
 
 def test_an_old_purchase_can_still_be_asked_for(studio: Studio, stripe: Answers) -> None:

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from domain.purchase.payment import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
 from tests.stripe_objects import body, checkout, dispute, event, intent, refund
-from worker.stripe_event import MAX_QUANTITY, READERS, Statement, Unsupported, parse, payment_key, read
-from worker.stripe_field import Unreadable
+from worker.stripe_event import READERS, Statement, Unsupported, parse, payment_key, read
+from worker.stripe_field import MAX_QUANTITY, Unreadable
 
 CHECKOUTS = [kind for kind in READERS if kind.startswith("checkout.")]
 REFUNDS = ["refund.created", "refund.updated", "refund.failed"]
 DISPUTES = [kind for kind in READERS if kind.startswith("charge.dispute.")]
-SUBSCRIPTIONS = [kind for kind in READERS if kind.startswith(("invoice.", "customer.subscription."))]
 
 
 def said(told: dict[str, Any], line_items: dict[str, Any] | None = None) -> Fact:
@@ -233,14 +232,6 @@ def test_a_checkout_that_only_sets_up_a_card_says_nothing() -> None:
     told = checkout(mode="setup", payment_status="no_payment_required", amount_total=None)
 
     assert read(body(told)).facts == ()
-
-
-@pytest.mark.parametrize(
-    "told", [event(kind, {"id": "x_1"}) for kind in SUBSCRIPTIONS] + [checkout(mode="subscription")]
-)
-def test_subscriptions_are_kept_for_later(told: dict[str, Any]) -> None:
-    with pytest.raises(Unsupported, match="later version"):
-        read(body(told))
 
 
 def test_a_thin_event_is_refused_with_advice() -> None:

@@ -23,6 +23,7 @@ from webhook_gateway.schema.base import PageQuery
 from webhook_gateway.schema.problem import problems
 from webhook_gateway.token import Role
 from worker import clock
+from worker.hints import CALLS
 
 AUTHORING = Tag(name="Planning of courses", description="Courses, their steps and options, and their dated runs.")
 # Purchases that were parked for want of a course are due again.
@@ -56,6 +57,7 @@ def create_course(body: CourseRequest) -> Response:
         program.create(session, organization_id, body, at=clock.now())
         shown = _shown(session, organization_id, body.code)
     hint(QUEUE)
+    hint(CALLS)
     return respond(shown, status=201)
 
 
@@ -67,6 +69,7 @@ def change_course(path: AdminCoursePath, body: CourseChange) -> Response:
         program.change(session, organization_id, path.code, body.values(), at=clock.now())
         shown = _shown(session, organization_id, path.code)
     hint(QUEUE)
+    hint(CALLS)
     return respond(shown)
 
 
@@ -77,16 +80,19 @@ def delete_course(path: AdminCoursePath) -> Response:
     with transaction(here().engine) as session:
         shown = _shown(session, organization_id, path.code)
         program.remove(session, organization_id, path.code, at=clock.now())
+    hint(CALLS)
     return respond(shown.model_copy(update={"published": False}))
 
 
 @admin_courses.post("/<string:code>/publish", responses=problems(404) | {200: AdminCourse})
 def publish_course(path: AdminCoursePath) -> Response:
-    """Put a course on sale, if each step has room for whoever may buy it."""
+    """Put a course on sale, if each step has room for whoever may buy it; Stripe is told after the answer."""
     organization_id = caller.current().organization()
     with transaction(here().engine) as session:
         publish.publish(session, program.held(session, organization_id, path.code), at=clock.now())
-        return respond(_shown(session, organization_id, path.code))
+        shown = _shown(session, organization_id, path.code)
+    hint(CALLS)
+    return respond(shown)
 
 
 @admin_courses.post("/<string:code>/unpublish", responses=problems(404) | {200: AdminCourse})
@@ -94,8 +100,10 @@ def unpublish_course(path: AdminCoursePath) -> Response:
     """Take a course off sale; whoever is enrolled stays so."""
     organization_id = caller.current().organization()
     with transaction(here().engine) as session:
-        publish.unpublish(session, program.held(session, organization_id, path.code))
-        return respond(_shown(session, organization_id, path.code))
+        publish.unpublish(session, program.held(session, organization_id, path.code), at=clock.now())
+        shown = _shown(session, organization_id, path.code)
+    hint(CALLS)
+    return respond(shown)
 
 
 def _shown(session: Session, organization_id: int, code: str) -> AdminCourse:

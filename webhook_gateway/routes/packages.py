@@ -33,6 +33,7 @@ from webhook_gateway.schema.package import (
 from webhook_gateway.schema.problem import problems
 from webhook_gateway.token import Role
 from worker import clock
+from worker.hints import CALLS
 
 CATALOG = Tag(name="Catalog", description="What an organization sells. Public; a token is taken, but not needed.")
 # Purchases that were parked for want of a product are due again.
@@ -78,6 +79,7 @@ def create_package(body: PackageRequest) -> Response:
         made = product.create(session, organization_id, body, at=clock.now())
         shown = _shown(session, organization_id, made.id)
     hint(QUEUE)
+    hint(CALLS)
     return respond(shown, status=201)
 
 
@@ -90,6 +92,7 @@ def change_package(path: PackagePath, body: PackageChange) -> Response:
         product.change(session, organization_id, path.package_id, values, at=clock.now())
         shown = _shown(session, organization_id, path.package_id)
     hint(QUEUE)
+    hint(CALLS)
     return respond(shown)
 
 
@@ -100,6 +103,7 @@ def delete_package(path: PackagePath) -> Response:
     with transaction(here().engine) as session:
         shown = _shown(session, organization_id, path.package_id)
         product.remove(session, organization_id, path.package_id, at=clock.now())
+    hint(CALLS)
     return respond(shown.model_copy(update={"active": False}))
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import AliasPath, BeforeValidator, Field
 
-from db.models import StripePrice, ValidityStart
+from db.models import RefundPolicy, StripePrice, ValidityStart
 from domain.catalog.fields import Code, Currency, Days, Money, Name, Prices, Tier, Zone
+from domain.catalog.stripe_side import side_of
 from domain.course.entries import (
     MAX_COMPONENTS,
     MAX_OPTIONS,
@@ -24,7 +25,7 @@ from webhook_gateway.path import MAX_ID
 from webhook_gateway.schema.base import Input, Output, Page, optional
 from webhook_gateway.schema.booking import Flag, Id
 from webhook_gateway.schema.change import Change, kept
-from webhook_gateway.schema.package import Allowance
+from webhook_gateway.schema.package import Allowance, StripeProduct
 
 ZONE = "IANA name: where its dates are recommended in; the organization's, unless named"
 
@@ -81,6 +82,7 @@ class CourseChange(Change):
     validity_days: Days = kept()
     validity_starts: ValidityStart = kept()
     bundle_components: Components = kept("All of them")
+    refund_policy: RefundPolicy = kept()
     stripe_product_id: Name | None = None
     stripe_price_ids: Prices = kept()
 
@@ -183,6 +185,8 @@ class AdminCourse(Output):
     stripe_price_ids: Annotated[list[str], BeforeValidator(_names)] = Field(
         validation_alias=AliasPath("product", "prices")
     )
+    refund_policy: RefundPolicy = Field(validation_alias=AliasPath("product", "refund_policy"))
+    stripe: Annotated[StripeProduct, BeforeValidator(side_of)] = Field(validation_alias="product")
     steps: list[AdminCourseStep] = Field(description="In their order")
 
 

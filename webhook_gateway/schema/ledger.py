@@ -47,6 +47,7 @@ class LedgerLine(Output):
     session_name: str | None = optional()
     start_at: datetime | None = optional()
     guest: str | None = optional("Whom it was booked for")
+    refund_id: int | None = optional("The refund that took it back, or that failed")
     reason: str | None = optional("Why staff adjusted it")
     description: str = Field(description="One sentence, with the time in the organization's zone")
 

@@ -20,6 +20,7 @@ class Order(Output):
     product_code: str | None = Field(description="Null where several products were bought at once")
     list_price: int
     paid: int
+    refunded: int = Field(description="What went back")
     currency: str
     price_mismatch: bool = Field(description="Less was paid than the list price")
     package_metadata: dict[str, Any]

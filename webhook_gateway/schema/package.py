@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import AliasPath, Field, RootModel
 
-from db.models import ServiceType, ValidityStart
+from db.models import BillingInterval, RefundPolicy, ServiceType, ValidityStart
 from domain.booking.fit import Fit
 from domain.catalog.entries import (
     MAX_LINES,
     AllowanceEntry,
     DailyLimit,
     PassServices,
+    PeriodCount,
     ProductEntry,
     ScheduleLater,
 )
@@ -83,6 +84,9 @@ class PackageChange(Input):
     friend_pass_days: Days | None = None
     elite_badge: Flag = kept()
     schedule_later: ScheduleLaterInput | None = None
+    billing_interval: BillingInterval | None = None
+    billing_interval_count: PeriodCount = kept()
+    refund_policy: RefundPolicy = kept()
     stripe_product_id: Name | None = None
     stripe_price_ids: Prices = kept()
     active: Flag = kept()
@@ -116,6 +120,9 @@ class Package(Output):
     all_access_days: int | None = optional("Days of one group session a day")
     friend_pass_days: int | None = optional("Days in which a friend may come along once")
     elite_badge: bool
+    billing_interval: BillingInterval | None = optional("Of a subscription: the unit of a period, which the price pays")
+    billing_interval_count: int | None = optional("How many units a period has")
+    refund_policy: RefundPolicy = Field(description="What a refund gives back where something was consumed")
     fit: Literal[Fit.EXACT, Fit.HIGHER] | None = optional(
         "With `forSession`: HIGHER_TIER is worth more than the session asks for, and pays only when that is confirmed"
     )
@@ -139,6 +146,14 @@ class Later(Output):
     teacher_tier: int | None = optional("Of the teacher; left out, any")
 
 
+class StripeProduct(Output):
+    """What Stripe has of a product."""
+
+    product_id: str | None
+    price_id: str | None = Field(description="The price that sells it today; null until Stripe has one")
+    sync_due_at: datetime | None = Field(description="Since when Stripe is to be told what it is; null if it knows")
+
+
 class AdminPackage(Package):
     """A package with all that may be changed of it, also one that is not on sale."""
 
@@ -149,6 +164,7 @@ class AdminPackage(Package):
     schedule_later: Later | None = optional()
     stripe_product_id: str | None = optional()
     stripe_price_ids: list[str]
+    stripe: StripeProduct
 
 
 class AdminPackagePage(Page[AdminPackage]):

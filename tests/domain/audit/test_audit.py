@@ -10,8 +10,11 @@ from domain.audit.audit import rules
 from tests.domain.booking.breaks import BREAKS_OF_BOOKINGS
 from tests.domain.course.breaks import BREAKS_OF_COURSES
 from tests.domain.desk.breaks import BREAKS_OF_DESK
-from tests.stripe_objects import checkout
+from tests.domain.subscription.breaks import BREAKS_OF_SUBSCRIPTIONS
+from tests.refunding import Till
+from tests.stripe_objects import checkout, refund
 from tests.studio import Studio
+from tests.timetable import Timetable
 
 USE = "INSERT INTO package_uses (organization_id, allowance_id, kind, credits, created_at) SELECT organization_id, id,"
 
@@ -27,7 +30,7 @@ BREAKS: dict[str, Sequence[str]] = {
     ],
     "ledger.own_organization": [
         f"{USE} 'SPEND', 1, now() FROM student_package_allowances WHERE credits = 5",
-        "UPDATE package_uses SET organization_id = 3 - organization_id",
+        "UPDATE package_uses SET organization_id = 3 - organization_id WHERE refund_id IS NULL",
     ],
     "student.merged_once": ["UPDATE students SET merged_into = id WHERE id = 1"],
     "student.merged_has_nothing": [
@@ -56,6 +59,14 @@ BREAKS: dict[str, Sequence[str]] = {
         """UPDATE stripe_events SET status = 'RECEIVED', finished_at = NULL, due_at = now() - interval '1 hour'
             WHERE id = 1"""
     ],
+    "refund.takes_back": ["UPDATE refunds SET status = 'FAILED', finished_at = created_at"],
+    "refund.whole_or_lines": ["UPDATE refunds SET is_whole = true"],
+    "refund.within_payment": ["UPDATE refunds SET amount = 500001"],
+    "refund.asked_for": ["DELETE FROM stripe_calls"],
+    "refund.follows_stripe": [
+        "UPDATE refunds SET status = 'SUCCEEDED', finished_at = created_at, stripe_refund_id = 're_other'"
+    ],
+    "review.told": ["UPDATE domain_events SET type = 'order.other' WHERE type = 'order.needs_review'"],
     "payment.follows_facts": ["UPDATE payments SET amount_refunded = 1 WHERE id = 1"],
 }
 
@@ -66,11 +77,14 @@ def busy(studio: Studio) -> Studio:
         checkout(payment="pi_1"),
         checkout("WELLNESS-3", payment="pi_2", org="thrive", amount=50_000, currency="usd"),
     )
+    studio.deliver(refund("pi_1", amount=100))
+    Till(Timetable(studio)).refund(1, sessions=1)
     return studio
 
 
 def test_every_invariant_is_broken_here() -> None:
     broken = BREAKS.keys() | BREAKS_OF_BOOKINGS.keys() | BREAKS_OF_DESK.keys() | BREAKS_OF_COURSES.keys()
+    broken |= BREAKS_OF_SUBSCRIPTIONS.keys()
 
     assert {rule.name for rule in rules()} == broken
 

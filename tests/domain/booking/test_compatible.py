@@ -29,6 +29,7 @@ from domain.booking.act import act
 from domain.booking.command import Book, Wish
 from domain.booking.compatible import Compatible, compatible
 from domain.errors import InvalidCommand, NotFound, Refusal
+from domain.family import Asked
 from tests.timetable import Timetable
 from tests.webhook_gateway.world import World
 
@@ -89,6 +90,7 @@ class Desk:
             (answer,) = act(session, [command], at=AT).values()
             if keep:
                 session.commit()
+        assert not isinstance(answer, Asked)
         return answer if isinstance(answer, Refusal) else dict(answer["booking"])
 
 

@@ -244,7 +244,7 @@ def test_a_pass_that_is_nothing_else_ends_as_no_package_too(timetable: Timetable
 
 
 @pytest.mark.parametrize("task", [expire_passes, expire_packages])
-def test_what_ended_while_its_payment_was_disputed_is_told_once_that_is_won(
+def test_what_ended_while_its_payment_was_disputed_gets_its_days_back_and_is_told_at_their_end(
     timetable: Timetable, now: FrozenDateTimeFactory, task: Any
 ) -> None:
     package = timetable.buy("eve", "ELITE-30")
@@ -253,10 +253,12 @@ def test_what_ended_while_its_payment_was_disputed_is_told_once_that_is_won(
     while_it_is_open = run(task, timetable), run(task, timetable)
 
     contest(timetable, package, "won")
-    once_it_is_won = run(task, timetable), run(task, timetable)
+    once_it_is_won = run(task, timetable)
+    now.tick(timedelta(days=400))
+    at_its_end = run(task, timetable), run(task, timetable)
 
     kind = "friend_pass.expired" if task is expire_passes else "package.expired"
-    assert (while_it_is_open, once_it_is_won) == ((1, 0), (1, 0))
+    assert (while_it_is_open, once_it_is_won, at_its_end) == ((1, 0), 0, (1, 0))
     assert events(timetable, kind) == [f"package/{package}"]
 
 
@@ -273,5 +275,10 @@ def test_a_dispute_that_is_won_tells_nothing_again_that_was_told_before(
     contest(timetable, package, "won")
     run(expire_passes, timetable)
     run(expire_packages, timetable)
+    once_it_is_won = events(timetable, "package.expired")
+    now.move_to(end_of(timetable, package))
+    run(expire_passes, timetable)
+    run(expire_packages, timetable)
 
+    assert once_it_is_won == []
     assert events(timetable, "friend_pass.expired") == events(timetable, "package.expired") == [f"package/{package}"]

@@ -45,7 +45,7 @@ def test_a_course_with_room_in_each_step_is_published_and_taken_off_again(studio
 
     on_sale = succeeds(north)
     with north.planning() as (session, found):
-        publish.unpublish(session, found)
+        publish.unpublish(session, found, at=AT)
 
     assert (on_sale, north.published()) == (True, False)
 

@@ -240,6 +240,14 @@ def test_a_dispute_takes_the_money_once_it_is_lost(academy: Academy, dispute: st
     assert [line.net for line in revenue(academy)] == [net]
 
 
+@pytest.mark.parametrize("back", [0, 10_000, 49_900])
+def test_what_was_refunded_and_lost_in_a_dispute_went_once(academy: Academy, back: int) -> None:
+    lost = {"amount_refunded": back, "dispute_status": DisputeStatus.LOST}
+    academy.enroll("ada", academy.course(), payment=lost)
+
+    assert [figures(line) for line in revenue(academy)] == [(1, 49_900, 49_900, 49_900, 0)]
+
+
 def test_orders_count_by_when_they_were_made(academy: Academy) -> None:
     academy.enroll("ada", academy.course())
 

@@ -13,6 +13,7 @@ from db.transaction import transaction
 from domain.privacy.erase import Erased, erase
 from tests.domain.booking.world import soon
 from tests.domain.desk.merging import joined
+from tests.refunding import Till
 from tests.stripe_objects import Event, checkout, dispute, event, intent, refund
 from tests.timetable import Timetable
 from worker import clock
@@ -42,6 +43,7 @@ def live(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
     _pay(timetable)
     _book(timetable, now)
     _deal(timetable)
+    _pay_back(Till(timetable))
     joined(timetable, OLD, WHO, reason=NOTE)
     timetable.studio.relay()
     _write_rows(timetable)
@@ -91,6 +93,16 @@ def _deal(timetable: Timetable) -> None:
     package = timetable.studio.one("SELECT max(id) AS id FROM student_packages WHERE product_code = 'EXPLORER-5'")
     timetable.adjust(WHO, timetable.lines(package["id"])[0], -1, reason=NOTE)
     timetable.redeem("canary-unknown", "EXPLORER-5", known=False, notes="of nobody")
+
+
+def _pay_back(till: Till) -> None:
+    package = till.timetable.studio.one("SELECT min(id) AS id FROM student_packages WHERE product_code = 'EXPLORER-5'")
+    till.answer(till.refund(package["id"], sessions=1, reason=NOTE).job)
+    till.timetable.studio.rows(
+        "UPDATE order_reviews SET resolved_at = created_at, resolved_by = %(who)s, note = %(note)s",
+        who=f"STAFF {WHO}",
+        note=NOTE,
+    )
 
 
 def _write_rows(timetable: Timetable) -> None:

@@ -98,7 +98,7 @@ def test_it_holds_all_that_they_did(timetable: Timetable, now: Now) -> None:
     assert document["external_ids"] == [WHO, OLD]
     assert [name for name, rows in document.items() if rows == []] == ["all_access_days", "enrollments", "course_steps"]
     assert [row["guest_email"] for row in document["bookings"] if row["guest_of"]] == [GUEST["email"]]
-    assert {row["kind"] for row in document["ledger"]} == {"SPEND", "RETURN", "BONUS", "ADJUST"}
+    assert {row["kind"] for row in document["ledger"]} == {"SPEND", "RETURN", "BONUS", "ADJUST", "TAKEN_BACK"}
     assert {row["coupon_code"] for row in document["coupon_uses"]} == {"GIFT", "FREE"}
     assert {row["stripe_customer_id"] for row in document["stripe_customers"]} == {CUSTOMER}
     assert NOTE in {row["notes"] for row in document["packages"]}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from tests.domain.purchase.test_fulfillment import empty
 from tests.stripe_objects import checkout, intent, refund
 from tests.studio import Studio
 
@@ -64,7 +63,7 @@ def test_a_customers_purchases_follow_the_student_that_one_of_them_names(studio:
     ]
 
     for order in permutations(events):
-        empty(studio)
+        studio.empty()
         for event in order:
             studio.deliver(event)
 

@@ -12,79 +12,6 @@ from tests import stripe_objects
 from tests.stripe_objects import Event, checkout, dispute, intent, refund
 from tests.studio import Studio
 
-FINAL = """
-SELECT p.stripe_key, p.status AS payment, p.amount_received, p.amount_refunded, p.dispute_status, p.facts::text,
-       o.status AS order_status, o.paid, o.list_price, o.price_mismatch, o.package_metadata::text, s.external_id,
-       (SELECT array_agg(k.product_code ORDER BY k.line, k.unit) FROM student_packages k WHERE k.order_id = o.id)
-         AS packages
-  FROM payments p LEFT JOIN orders o ON o.payment_id = p.id LEFT JOIN students s ON s.id = o.student_id
- ORDER BY p.stripe_key
-"""
-
-STORIES: dict[str, list[Event]] = {
-    "both events of a purchase": [checkout(), intent()],
-    "the intent names the product, the checkout the student": [
-        checkout(None, student="ada"),
-        intent(product_code="EXPLORER-5", org="lumen", email="ada@example.com"),
-    ],
-    "paid later": [
-        checkout(paid="unpaid"),
-        checkout(kind="checkout.session.async_payment_succeeded"),
-        intent(),
-    ],
-    "never paid": [checkout(paid="unpaid"), checkout(paid="unpaid", kind="checkout.session.async_payment_failed")],
-    "failed, then paid after all": [
-        checkout(paid="unpaid"),
-        checkout(paid="unpaid", kind="checkout.session.async_payment_failed"),
-        checkout(kind="checkout.session.async_payment_succeeded"),
-    ],
-    "refunded and disputed": [
-        checkout(),
-        intent(),
-        refund(amount=200_000),
-        dispute(),
-        dispute(status="won", kind="charge.dispute.closed"),
-    ],
-    "a refund that failed": [
-        checkout(),
-        refund(),
-        refund(status="failed", kind="refund.failed"),
-    ],
-    "an inquiry moves no money": [checkout(), dispute(status="warning_needs_response")],
-    "paid less than the Checkout said": [checkout(amount=500_000), intent(amount=450_000)],
-}
-
-
-def final(studio: Studio) -> list[dict[str, Any]]:
-    return [dict(row) for row in studio.rows(FINAL)]
-
-
-def empty(studio: Studio) -> None:
-    studio.rows(
-        "TRUNCATE stripe_events, payments, orders, students, stripe_customers, student_packages,"
-        " student_package_allowances, package_uses, bookings, notifications, domain_events CASCADE"
-    )
-
-
-@pytest.mark.parametrize("story", STORIES)
-def test_the_outcome_is_the_same_for_every_order_of_the_facts(studio: Studio, story: str) -> None:
-    outcomes = []
-
-    for number, order in enumerate(permutations(STORIES[story])):
-        empty(studio)
-        for event in order:
-            studio.receive(event)
-            # Every other order is drained as one batch.
-            if number % 2:
-                studio.drain()
-        studio.rows("UPDATE stripe_events SET due_at = received_at WHERE status = 'RECEIVED'")
-        studio.drain()
-        outcomes.append(final(studio))
-        assert studio.audit() == [], order
-
-    assert all(outcome == outcomes[0] for outcome in outcomes)
-    assert outcomes[0]
-
 
 def test_an_event_delivered_a_hundred_times_is_stored_and_acted_on_once(studio: Studio) -> None:
     event = checkout()
@@ -308,7 +235,7 @@ def test_an_event_that_names_another_product_than_was_granted_is_put_before_a_pe
 
 def test_a_card_charged_in_another_currency_changes_nothing(studio: Studio) -> None:
     for order in permutations([checkout(), intent(amount=1_234, currency="usd")]):
-        empty(studio)
+        studio.empty()
         studio.deliver(*order)
 
         assert studio.one("SELECT paid, currency FROM orders") == {"paid": 500_000, "currency": "TRY"}

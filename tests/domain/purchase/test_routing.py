@@ -81,14 +81,6 @@ def test_a_type_that_says_nothing_to_us_is_stored_and_ignored(studio: Studio) ->
     assert studio.event(other)["status"] == "IGNORED"
 
 
-def test_a_subscription_is_kept_until_it_can_be_fulfilled(studio: Studio) -> None:
-    invoice = event("invoice.paid", {"id": "in_1", "object": "invoice", "metadata": {"org": "lumen"}})
-
-    studio.deliver(invoice)
-
-    assert (studio.event(invoice)["status"], studio.event(invoice)["error_code"]) == ("FAILED", "unsupported_event")
-
-
 def test_a_customer_of_two_organizations_does_not_lead_a_refund_astray(studio: Studio) -> None:
     studio.deliver(checkout("PREMIUM-3", payment="pi_0", org="thrive", amount=24_000, currency="usd", customer="cus_1"))
 

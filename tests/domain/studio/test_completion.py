@@ -147,9 +147,9 @@ def test_open_drafts_of_what_has_ended_are_cancelled_once_and_other_systems_are_
     assert open_drafts["n"] == 2
 
 
-@pytest.mark.parametrize("happened", [give_back, contest])
-def test_what_was_refunded_or_is_disputed_keeps_its_drafts(
-    timetable: Timetable, now: FrozenDateTimeFactory, happened: Any
+@pytest.mark.parametrize(("happened", "kept"), [(give_back, 0), (contest, 3)])
+def test_of_what_was_refunded_or_is_disputed_no_end_is_told_and_drafts_are_frozen_or_gone(
+    timetable: Timetable, now: FrozenDateTimeFactory, happened: Any, kept: int
 ) -> None:
     package = sell(timetable, "ada", line(3, "PRIVATE"), validity_days=3, **LATER)
     happened(timetable, package)
@@ -157,11 +157,11 @@ def test_what_was_refunded_or_is_disputed_keeps_its_drafts(
 
     assert expire(timetable) == 1
 
-    assert drafts(timetable, package) == 3
+    assert drafts(timetable, package) == kept
     assert "package.expired" not in [row["type"] for row in timetable.studio.rows("SELECT type FROM domain_events")]
 
 
-def test_a_package_that_ended_while_its_payment_was_disputed_ends_once_that_is_won(
+def test_a_package_that_ended_while_its_payment_was_disputed_ends_once_its_days_are_over(
     timetable: Timetable, now: FrozenDateTimeFactory
 ) -> None:
     package = sell(timetable, "ada", line(3, "PRIVATE"), validity_days=3, **LATER)
@@ -170,18 +170,23 @@ def test_a_package_that_ended_while_its_payment_was_disputed_ends_once_that_is_w
     while_it_is_open = (expire(timetable), expire(timetable))
 
     contest(timetable, package, "won")
-    once_it_is_won = (expire(timetable), expire(timetable))
+    once_it_is_won = (expire(timetable), drafts(timetable, package))
+    now.move_to(soon(20))
+    at_its_end = (expire(timetable), expire(timetable))
 
-    assert (while_it_is_open, once_it_is_won) == ((1, 0), (1, 0))
+    assert (while_it_is_open, once_it_is_won, at_its_end) == ((1, 0), (0, 3), (1, 0))
     assert [row["subject"] for row in timetable.studio.rows(SUBJECTS)] == [f"package/{package}"]
     assert drafts(timetable, package) == 0
 
 
-def test_once_a_dispute_is_won_its_drafts_end(timetable: Timetable, now: FrozenDateTimeFactory) -> None:
+def test_once_a_dispute_is_won_its_drafts_end_with_the_days_that_came_back(
+    timetable: Timetable, now: FrozenDateTimeFactory
+) -> None:
     package = sell(timetable, "ada", line(3, "PRIVATE"), validity_days=3, **LATER)
     contest(timetable, package)
     now.move_to(soon(10))
     contest(timetable, package, "won")
+    now.move_to(soon(20))
 
     assert expire(timetable) == 1
     assert statuses(timetable) == ["CANCELLED"] * 3

@@ -1,0 +1,135 @@
+"""A Checkout at Stripe: what is bought is checked as at the desk, a coupon is held, and Stripe is asked for the page.
+
+The journey: the student is held, then the coupon, then the cohort; `wanted` says in plain Python what Stripe is asked
+for; the command waits for its answer. A coupon is one of Stripe's first, made for this Checkout alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db.models import CallKind
+from db.transaction import fetch
+from domain.booking.shape import written
+from domain.desk import coupon_use
+from domain.errors import NotFound, Refusal, StripeRefused, StripeUnavailable
+from domain.family import Answer, Asked, Family, Job, check_begun
+from domain.outward.call import Call, Response, Wanted, want
+from domain.outward.checkout_command import CHECKOUT, Checkout, read
+from domain.outward.checkout_page import Buyer, Use, coupon_params, discount, page_params
+from domain.outward.checkout_rules import bought_with, check_cohort
+from domain.outward.job import finish
+from domain.outward.product_rows import product_of_code
+from domain.purchase.holder import hold
+from domain.purchase.products import product_on_sale
+
+# Whoever waits for a page to pay on has gone by then.
+GIVE_UP_AFTER = timedelta(seconds=20)
+
+# Of several customers the one who paid last.
+BUYER = """
+SELECT s.id, s.external_id, s.email,
+       (SELECT c.stripe_customer_id FROM stripe_customers c
+         WHERE c.student_id = s.id AND c.organization_id = s.organization_id
+         ORDER BY (SELECT max(p.id) FROM payments p WHERE p.organization_id = c.organization_id
+                      AND p.stripe_customer_id = c.stripe_customer_id) DESC NULLS LAST, c.stripe_customer_id
+         LIMIT 1) AS customer
+  FROM students s WHERE s.id = %(id)s
+"""
+
+
+def ask_stripe(session: Session, command: Checkout, *, at: datetime) -> Asked:
+    """Check what is to be bought, hold its coupon, and want the page from Stripe.
+
+    Raises:
+        TooLate: it was not begun in time.
+        NotFound: no such product on sale, or no such cohort of it.
+        Refusal: the coupon or the cohort is not for this; see `bought_with` and `check_cohort`.
+
+    """
+    check_begun(command.due_at, at=at)
+    hold(session, [command.student_id])
+    (row,) = fetch(session, BUYER, id=command.student_id)
+    product = product_on_sale(session, command.organization_id, command.product_code)
+    known = product_of_code(session, command.organization_id, command.product_code)
+    if product is None or known is None:
+        raise NotFound("There is no product of this code on sale: GET /api/packages and /api/courses list them.")
+    coupon, deal = bought_with(session, command, product, is_subscription=known.billing_interval is not None, at=at)
+    check_cohort(session, command, product, at=at)
+    use = Use(coupon_use.hold(session, coupon.id, command.student_id, at=at), coupon.code) if coupon else None
+    buyer = Buyer(**row)
+    page = page_params(known, buyer, command, deal.paid, use)
+    context: dict[str, Any] = {"use": use.id if use else None, "email": buyer.email if buyer.is_reachable else None}
+    about: dict[str, Any] = {"organization_id": command.organization_id, "job_id": command.job_id}
+    about |= {"give_up_at": at + GIVE_UP_AFTER}
+    if use and discount(known, deal.paid):
+        coupon_at_stripe = coupon_params(known, deal.paid, use)
+        context |= {"page": page}
+        want(session, Wanted(kind=CallKind.COUPON_CREATE, params=coupon_at_stripe, context=context, **about), at=at)
+    else:
+        want(session, Wanted(kind=CallKind.CHECKOUT_CREATE, params=page, context=context, **about), at=at)
+    return Asked()
+
+
+def answered(session: Session, call: Call, response: Response, *, at: datetime) -> None:
+    """Go on with the page once its coupon is there; end the command with the page."""
+    if call["kind"] == CallKind.COUPON_CREATE:
+        page = call["context"]["page"] | {"discounts": [{"coupon": response["id"]}]}
+        _ask_for_page(session, call, page, at=at)
+    else:
+        finish(session, call["job_id"], _result(response), at=at)
+
+
+def refused(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
+    """Give back the coupon and end the command; where Stripe has lost the customer, ask again without."""
+    if call.get("stripe_code") == "resource_missing" and call.get("stripe_param") == "customer":
+        page = {name: value for name, value in call["params"].items() if name != "customer"}
+        email = call["context"].get("email")
+        _ask_for_page(session, call, page | ({"customer_email": email} if email else {}), at=at)
+        return
+    if use := call["context"].get("use"):
+        coupon_use.release(session, use)
+    finish(session, call["job_id"], _refusal(code, reason), at=at)
+
+
+def _ask_for_page(session: Session, call: Call, page: Mapping[str, Any], *, at: datetime) -> None:
+    context = {name: value for name, value in call["context"].items() if name != "page"}
+    about = {name: call[name] for name in ("organization_id", "job_id", "give_up_at")}
+    want(session, Wanted(kind=CallKind.CHECKOUT_CREATE, params=page, context=context, **about), at=at)
+
+
+def _result(response: Response) -> dict[str, Any]:
+    return {
+        "url": response["url"],
+        "id": response["id"],
+        "expiresAt": written(datetime.fromtimestamp(response["expires_at"], UTC)),
+        "amountTotal": response["amount_total"],
+        "currency": str(response["currency"]).upper(),
+    }
+
+
+def _refusal(code: str, reason: str) -> Refusal:
+    if code == StripeRefused.code:
+        return StripeRefused(f"Tell the studio that Stripe does not sell this: {reason}")
+    return StripeUnavailable(reason)
+
+
+def _act(session: Session, jobs: Sequence[Job], *, at: datetime) -> dict[int, Answer]:
+    return {job["id"]: _answer(session, read(job), at=at) for job in jobs}
+
+
+def _answer(session: Session, command: Checkout, *, at: datetime) -> Answer:
+    """Begin a Checkout, or leave nothing behind."""
+    try:
+        with session.begin_nested():
+            return ask_stripe(session, command, at=at)
+    except Refusal as refusal:
+        return refusal
+
+
+# One at a time: a coupon is locked by its code, after the student.
+CHECKOUTS = Family((CHECKOUT,), _act, alone=True)

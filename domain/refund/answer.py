@@ -1,0 +1,82 @@
+"""What Stripe answers to a refund that was ordered: acted on as its webhook would be, which may never come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db.models import RefundStatus
+from db.transaction import fetch
+from domain.errors import Refusal, StripeRefused, StripeUnavailable
+from domain.outward.call import Call, Response
+from domain.outward.job import finish
+from domain.purchase.fulfillment import Told, fulfil
+from domain.purchase.payment import RefundFact
+from domain.refund.asking import payment_key
+from domain.refund.lines import give_back
+from domain.refund.view import RefundView, refunds_of, shown
+
+# The payment first, then the student (docs/adr/0003): credits come back, and nobody spends them meanwhile.
+HOLD = (
+    """SELECT 1 FROM payments WHERE id = (SELECT o.payment_id FROM refunds r JOIN orders o ON o.id = r.order_id
+                                           WHERE r.id = %(refund)s) FOR NO KEY UPDATE""",
+    """SELECT 1 FROM students WHERE id = (SELECT o.student_id FROM refunds r JOIN orders o ON o.id = r.order_id
+                                           WHERE r.id = %(refund)s) FOR NO KEY UPDATE""",
+)
+# What Stripe told of by a webhook meanwhile stands, whatever became of the answer.
+FAIL = """
+UPDATE refunds SET status = 'FAILED', last_error = %(reason)s, finished_at = %(at)s
+ WHERE id = %(refund)s AND status = 'REQUESTED' AND stripe_refund_id IS NULL RETURNING id
+"""
+ORDER = "SELECT order_id FROM refunds WHERE id = %(refund)s"
+
+
+def answered(session: Session, call: Call, response: Response, *, at: datetime) -> None:
+    """Act on the refund that Stripe made: a fact of its payment, as if it had been told by a webhook."""
+    fact = _fact(call, response)
+    fulfil(session, [Told(call["id"], call["organization_id"], (fact,), fact.key)], at=at)
+    _end(session, call, at=at)
+
+
+def refused(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
+    """Give back what a refund took that Stripe will not make, or that could not be asked for."""
+    refund_id: int = call["refund_id"]
+    for statement in HOLD:
+        fetch(session, statement, refund=refund_id)
+    failed = fetch(session, FAIL, refund=refund_id, reason=f"{code}: {reason}", at=at)
+    give_back(session, [row["id"] for row in failed], at=at)
+    if not failed:
+        _end(session, call, at=at)
+    elif call["job_id"] is not None:
+        finish(session, call["job_id"], _refusal(code, reason), at=at)
+
+
+def _fact(call: Call, response: Response) -> RefundFact:
+    key = payment_key(call["params"])
+    said: Mapping[str, Any] = {"source": f"refund:{response['id']}", "key": key, "ours": str(call["refund_id"])}
+    return RefundFact(status=response["status"] or "pending", amount=response["amount"], **said)
+
+
+def _end(session: Session, call: Call, *, at: datetime) -> None:
+    """End the command that waits, with what became of its refund."""
+    if call["job_id"] is None:
+        return
+    refund = _view(session, call["refund_id"])
+    outcome: dict[str, Any] | Refusal = {"refund": shown(refund)}
+    if refund.status is RefundStatus.FAILED:
+        outcome = StripeRefused(f"{refund.last_error}. What it took back is there again: pay it back otherwise.")
+    finish(session, call["job_id"], outcome, at=at)
+
+
+def _view(session: Session, refund_id: int) -> RefundView:
+    (row,) = fetch(session, ORDER, refund=refund_id)
+    found = refunds_of(session, [row["order_id"]])[row["order_id"]]
+    return next(each for each in found if each.id == refund_id)
+
+
+def _refusal(code: str, reason: str) -> Refusal:
+    """Return why a command ends: Stripe said no, or nobody knows what it would have said."""
+    return StripeRefused(reason) if code == StripeRefused.code else StripeUnavailable(reason)

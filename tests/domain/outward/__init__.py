@@ -1,0 +1,1 @@
+"""What Stripe is asked to do."""

@@ -1,0 +1,1 @@
+"""Refunds: every rule, against the real database."""

@@ -1,0 +1,228 @@
+"""Products brought to Stripe: made, renamed, sold at another price, taken off; and changed while that is under way."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from db.transaction import reading
+from domain.catalog.drift_view import drifted
+from domain.errors import InvalidCatalog
+from domain.listing import Part
+from tests.outward import Outward
+from tests.outward import fake as fake  # noqa: PLC0414 - fixtures
+from tests.outward import outward as outward  # noqa: PLC0414
+from worker import call_rows, clock, upkeep
+from worker.stripe_ask import ask
+
+CODE = "EXPLORER-5"
+TOKEN = "11111111-1111-1111-1111-111111111111"
+
+
+def synced(outward: Outward, **values: Any) -> None:
+    outward.change(CODE, **values)
+    outward.sync()
+
+
+def test_a_product_comes_to_stripe_with_its_price(outward: Outward) -> None:
+    synced(outward, name="Explorer")
+
+    ours = outward.product(CODE)
+    theirs = outward.fake.found(f"products/{ours['stripe_product_id']}")
+    (price,) = outward.prices(CODE)
+    sold = outward.fake.found(f"prices/{price['stripe_price_id']}")
+    assert (theirs["name"], theirs["active"], ours["sync_due_at"]) == ("Explorer", True, None)
+    assert theirs["description"] == "5 Group (60 min)"
+    assert theirs["metadata"] == {"org": "lumen", "product_code": CODE, "bundle": "5 Group (60 min)"}
+    assert (sold["unit_amount"], sold["currency"], sold["lookup_key"]) == (500_000, "try", "lumen:EXPLORER-5")
+    assert sold["metadata"] == {"org": "lumen", "product_code": CODE}
+    assert (price["unit_amount"], price["currency"], price["lookup_key"]) == (500_000, "TRY", "lumen:EXPLORER-5")
+    assert outward.made() == ["products", "prices"]
+
+
+def test_what_has_not_changed_is_not_told(outward: Outward) -> None:
+    synced(outward, name="Explorer")
+    before = len(outward.made())
+
+    synced(outward, name="Explorer")
+
+    assert len(outward.made()) == before
+
+
+def test_another_price_takes_the_place_of_the_old_one_which_is_retired(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    old = outward.prices(CODE)[0]["stripe_price_id"]
+
+    synced(outward, price=600_000)
+
+    retired, todays = outward.prices(CODE)
+    theirs = {each["id"]: each for each in outward.fake.listed("/v1/prices")}
+    assert (retired["stripe_price_id"], retired["active"], theirs[old]["active"]) == (old, False, False)
+    assert (todays["unit_amount"], todays["active"]) == (600_000, True)
+    assert theirs[todays["stripe_price_id"]]["lookup_key"] == todays["lookup_key"] == "lumen:EXPLORER-5"
+    assert (retired["lookup_key"], theirs[old]["lookup_key"]) == (None, None)
+    assert outward.fake.calls("/v1/prices", "POST")[-1]["path"].endswith(old)
+
+
+def test_a_late_payment_by_the_old_price_is_known(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    old = outward.prices(CODE)[0]["stripe_price_id"]
+    synced(outward, price=600_000)
+
+    known = outward.studio.one("SELECT product_id FROM stripe_prices WHERE stripe_price_id = %(p)s", p=old)
+
+    assert known["product_id"] == outward.product(CODE)["id"]
+
+
+def test_a_price_that_is_the_products_default_is_retired_after_the_default_moved(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    product, old = outward.product(CODE)["stripe_product_id"], outward.prices(CODE)[0]["stripe_price_id"]
+    outward.fake.client().v1.products.update(product, {"default_price": old})
+
+    synced(outward, price=600_000)
+
+    todays = outward.prices(CODE)[-1]["stripe_price_id"]
+    assert outward.fake.found(f"products/{product}")["default_price"] == todays
+    assert outward.fake.found(f"prices/{old}")["active"] is False
+    assert outward.product(CODE)["sync_due_at"] is None
+
+
+def test_a_new_name_is_told_and_no_price_is_made(outward: Outward) -> None:
+    synced(outward, price=500_001)
+
+    synced(outward, price=500_001, name="Explorer of five")
+
+    theirs = outward.fake.found(f"products/{outward.product(CODE)['stripe_product_id']}")
+    assert theirs["name"] == "Explorer of five"
+    assert len(outward.fake.listed("/v1/prices")) == 1
+
+
+def test_what_is_off_sale_is_archived_and_comes_back(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    product = outward.product(CODE)["stripe_product_id"]
+
+    synced(outward, price=500_001, active=False)
+    archived = outward.fake.found(f"products/{product}")["active"]
+    synced(outward, price=500_001, active=True)
+
+    assert (archived, outward.fake.found(f"products/{product}")["active"]) == (False, True)
+    assert (outward.product(CODE)["stripe_product_id"], len(outward.fake.listed("/v1/products"))) == (product, 1)
+
+
+def test_a_draft_that_was_never_at_stripe_is_not_sent(outward: Outward) -> None:
+    outward.change(CODE, active=False)
+
+    outward.sync()
+
+    assert outward.fake.calls() == []
+    assert outward.product(CODE)["sync_due_at"] is None
+
+
+def test_a_subscription_has_a_price_for_its_period(outward: Outward) -> None:
+    synced(outward, billing_interval="MONTH", billing_interval_count=3)
+
+    (price,) = outward.prices(CODE)
+    sold = outward.fake.found(f"prices/{price['stripe_price_id']}")
+    assert (sold["recurring"]["interval"], sold["recurring"]["interval_count"]) == ("month", 3)
+    assert (price["billing_interval"], price["billing_interval_count"]) == ("MONTH", 3)
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_change_in_between_is_not_lost(outward: Outward, moment: int) -> None:
+    synced(outward, price=500_001)
+    outward.change(CODE, price=600_000)
+    upkeep.sync_products(outward.studio.engine, at=clock.now())
+    for _ in range(moment - 1):
+        _one_call(outward)
+
+    outward.change(CODE, price=700_000, name="Explorer in haste")
+    outward.sync()
+
+    theirs = outward.fake.found(f"products/{outward.product(CODE)['stripe_product_id']}")
+    selling = [each["unit_amount"] for each in outward.fake.listed("/v1/prices") if each["active"]]
+    assert (theirs["name"], selling, outward.product(CODE)["sync_due_at"]) == ("Explorer in haste", [700_000], None)
+    assert [each["unit_amount"] for each in outward.prices(CODE) if each["active"]] == [700_000]
+
+
+def _one_call(outward: Outward) -> None:
+    """Make one call, and leave the one that follows."""
+    outward.studio.rows("UPDATE stripe_calls SET due_at = created_at WHERE status = 'PENDING'")
+    row = call_rows.lease(outward.studio.engine, TOKEN, 1)[0]
+    call_rows.settle(outward.studio.engine, row, TOKEN, ask(row))
+
+
+def test_ids_that_the_catalog_names_are_kept(outward: Outward) -> None:
+    stripe = outward.fake.client().v1
+    product = stripe.products.create({"name": "By hand"})
+    price = stripe.prices.create({"product": product.id, "unit_amount": 500_000, "currency": "try"})
+
+    synced(outward, stripe_product_id=product.id, stripe_price_ids=[price.id])
+
+    (known,) = outward.prices(CODE)
+    assert (known["stripe_price_id"], known["unit_amount"], known["active"]) == (price.id, 500_000, True)
+    assert len(outward.fake.listed("/v1/products")) == len(outward.fake.listed("/v1/prices")) == 1
+    assert outward.fake.found(f"products/{product.id}")["metadata"]["product_code"] == CODE
+    assert outward.fake.found(f"prices/{price.id}")["lookup_key"] == "lumen:EXPLORER-5"
+
+
+def test_a_price_alone_leads_to_its_product(outward: Outward) -> None:
+    stripe = outward.fake.client().v1
+    product = stripe.products.create({"name": "By hand"})
+    price = stripe.prices.create({"product": product.id, "unit_amount": 500_000, "currency": "try"})
+
+    synced(outward, stripe_price_ids=[price.id])
+
+    assert outward.product(CODE)["stripe_product_id"] == product.id
+    assert len(outward.fake.listed("/v1/products")) == 1
+
+
+def test_a_price_that_is_not_there_is_forgotten_and_one_is_made(outward: Outward) -> None:
+    synced(outward, stripe_price_ids=["price_of_nobody"])
+
+    active = [each for each in outward.prices(CODE) if each["active"]]
+    assert [each["unit_amount"] for each in active] == [500_000]
+    assert outward.product(CODE)["sync_due_at"] is None
+
+
+def test_what_stripe_refuses_is_asked_for_again_once_it_changes(outward: Outward) -> None:
+    synced(outward, stripe_product_id="prod_of_nobody")
+    refused = [(each["status"], each["error_code"]) for each in outward.calls()]
+    outward.sync()
+    still = len(outward.calls())
+
+    synced(outward, stripe_product_id=None)
+
+    assert (refused, still) == ([("PARKED", "stripe_refused")], 1)
+    assert outward.product(CODE)["sync_due_at"] is None
+    assert outward.prices(CODE)[0]["unit_amount"] == 500_000
+
+
+def test_a_stripe_product_sells_one_of_ours_and_a_file_says_so(outward: Outward) -> None:
+    outward.change("CORE-10", stripe_product_id="prod_1")
+
+    with pytest.raises(InvalidCatalog, match=r"EXPLORER-5\.stripe_product_id: Name another"):
+        outward.change(CODE, stripe_product_id="prod_1")
+
+
+def test_each_of_many_products_is_made_once_by_two_at_once(outward: Outward) -> None:
+    outward.studio.rows("UPDATE products SET sync_due_at = created_at")
+    with ThreadPoolExecutor(4) as pool:
+        for each in [pool.submit(outward.sync) for _ in range(4)]:
+            each.result()
+    outward.sync()
+
+    on_sale = outward.studio.one("SELECT count(*) AS n FROM products WHERE active")["n"]
+    assert len(outward.fake.listed("/v1/products")) == len(outward.fake.listed("/v1/prices")) == on_sale
+    assert outward.studio.one("SELECT count(*) AS n FROM products WHERE sync_due_at IS NOT NULL")["n"] == 0
+
+
+def test_what_stripe_answered_is_no_drift(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    # Stripe keeps no time of a price's change: within a second none is the later one.
+    outward.studio.rows("UPDATE stripe_objects SET updated = updated - 10")
+    synced(outward, price=600_000, name="Explorer of five")
+
+    with reading(outward.studio.engine) as session:
+        assert drifted(session, None, Part(10)) == []

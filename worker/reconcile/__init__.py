@@ -1,0 +1,1 @@
+"""Stripe and we, held against each other: what is missing, different, only here, or stuck."""
