@@ -69,7 +69,8 @@ def page_params(product: SyncProduct, buyer: Buyer, command: Checkout, paid: int
         "cancel_url": command.cancel_url,
     }
     if renewed:
-        kept = {name: tags[name] for name in ("org", "product_code", "student_id") if name in tags}
+        # An invoice carries these; of the coupon only the first one makes something.
+        kept = {name: tags[name] for name in ("org", "product_code", "student_id", "coupon_use") if name in tags}
         page["subscription_data"] = {"metadata": kept}
     else:
         page["payment_intent_data"] = {"metadata": tags}
