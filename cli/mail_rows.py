@@ -167,6 +167,7 @@ HELD: Row = (
         "credits": [["GROUP", 60, 4]],
         "next_package": None,
         "next_ends_at": None,
+        "is_renewed": False,
     }
 )
 PASS: Row = {"package": "All-Access 30", "all_access_expires_at": MIDNIGHT, "credits": None}
@@ -189,7 +190,18 @@ PAID: Row = (
         "packages": ["Elite 30"],
     }
 )
-TURNED: Row = {"stands": False, "renewal": "FAILED"}
+TURNED: Row = (
+    LUMEN
+    | ADA
+    | {
+        "id": 77,
+        "package": "Core 10",
+        "expires_at": MIDNIGHT,
+        "stands": False,
+        "is_held": True,
+        "renewal": "FAILED",
+    }
+)
 REVIEWED: Row = LUMEN | {
     "name": None,
     "email": "desk@lumen.example",

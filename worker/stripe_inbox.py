@@ -121,7 +121,7 @@ def _outcome(
         return (organization if isinstance(organization, int) else None), reading
     if not isinstance(organization, int):
         # What is only recorded may be nobody's: a card that was declined, of a payment that never came.
-        recorded = not reading.facts and isinstance(organization, Later)
+        recorded = not (reading.facts or reading.standing) and isinstance(organization, Later)
         return None, Done() if recorded or organization is None else organization
     return organization, _line_items(acted[row])
 

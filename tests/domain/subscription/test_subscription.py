@@ -230,3 +230,18 @@ def test_another_studios_subscription_of_the_same_name_is_its_own(begun: Timetab
 
     assert held(begun)[0]["all_access_expires_at"] > SECOND
     assert begun.studio.count("subscriptions") == 2
+
+
+def test_what_is_said_of_a_subscription_before_anybody_knows_whose_it_is_is_kept_until_then(begun: Timetable) -> None:
+    ended = int((FIRST + 10 * DAY).timestamp())
+    told = subscription(status="canceled", kind="customer.subscription.deleted", ended_at=ended)
+    del told["data"]["object"]["metadata"]
+    begun.studio.deliver(told)
+    waiting = begun.studio.event(told)["status"]
+
+    begun.studio.deliver(subscribed(), invoice())
+    begun.studio.rows("UPDATE stripe_events SET due_at = received_at WHERE status = 'RECEIVED'")
+    begun.studio.drain()
+
+    assert waiting == "RECEIVED"
+    assert held(begun)[0]["all_access_expires_at"] == FIRST + 10 * DAY
