@@ -187,6 +187,7 @@ PAID: Row = (
         "amount_received": 1_620_000,
         "amount_refunded": 540_000,
         "payment_currency": "TRY",
+        "refund_currency": "TRY",
         "packages": ["Elite 30"],
     }
 )

@@ -120,6 +120,9 @@ SAMPLES: Mapping[str, Sample] = {
         package_mail.PASS_EXPIRED, package_mail.PACKAGE, package_mail.pass_expired_mail, some.HELD | some.PASS_ENDED
     ),
     "refund.done": _of(money_mail.REFUNDED, money_mail.ORDER, money_mail.refund_mail, some.PAID),
+    "refund.failed": _of(
+        money_mail.UNDONE, money_mail.ORDER, money_mail.undone_mail, some.PAID | {"refund_status": "failed"}
+    ),
     "payment.failed": _of(
         money_mail.FAILED, money_mail.ORDER, money_mail.failed_mail, some.PAID | {"status": "FAILED", "packages": None}
     ),

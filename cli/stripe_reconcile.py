@@ -135,6 +135,8 @@ def _sums(outcome: Outcome, *, applied: bool) -> Iterator[str]:
     compared = ", ".join(f"{number} {what}" for what, number in report.compared.items()) or "nothing: Stripe has none"
     yield f"compared: {compared}"
     yield "; ".join(f"{kind}: {report.counts[kind]}" for kind in ORDER) + f"; not ours: {report.not_ours}"
+    if report.not_asked:
+        yield f"not asked: {report.not_asked} more payment(s) that Stripe's lists do not have: take a shorter --since"
     if applied:
         yield f"taken in: {outcome.taken_in} event(s); healed: {len(outcome.healed)}"
     if outcome.waiting:
@@ -162,6 +164,7 @@ def _fields(outcome: Outcome) -> dict[str, object]:
         "agrees": report.agrees,
         "counts": {kind.value: report.counts[kind] for kind in ORDER},
         "notOurs": report.not_ours,
+        "notAsked": report.not_asked,
         "compared": dict(report.compared),
         "findings": [asdict(each) for each in report.findings.values()],
         "healed": [asdict(each) for each in outcome.healed],

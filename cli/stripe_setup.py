@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from cli import output
 from cli.embedded.environment import write
 from cli.stripe_client import asking
 from config import MAX_SECRETS, ORG_SECRETS, Settings
-from worker.stripe_endpoint import OURS, PATH, Endpoint, chosen, endpoint, endpoints, is_webhook, organization_of
+from worker.stripe_endpoint import OURS, PATH, Endpoint, chosen, endpoint, endpoints, is_webhook, organization_of, plain
 from worker.stripe_event import HANDLED, parse
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Done:
     added: list[str]
     removed: list[str]
     was_enabled: bool
+    moved_from: str | None = None
     secret: str | None = None
 
 
@@ -54,6 +55,7 @@ def setup(
     with asking(settings) as client:
         if url is not None:
             _check(url, settings)
+            url = plain(url)
         options = {"stripe_account": account} if account else {}
         standing = chosen(list(endpoints(client, options)), url)
         if standing is None and url is None:
@@ -88,13 +90,15 @@ def _make(client: StripeClient, url: str, options: Any) -> Done:  # noqa: ANN401
 
 
 def _change(client: StripeClient, standing: Endpoint, options: Any) -> Done:  # noqa: ANN401 - the library's options
-    changed = Done(standing, standing.missing, standing.surplus, was_enabled=standing.enabled)
+    url = plain(standing.url)
+    moved = None if standing.url == url else standing.url
+    changed = Done(standing, standing.missing, standing.surplus, was_enabled=standing.enabled, moved_from=moved)
     is_marked = OURS.items() <= standing.metadata.items()
-    if not changed.added and not changed.removed and standing.enabled and is_marked:
+    if not changed.added and not changed.removed and standing.enabled and is_marked and not moved:
         return changed
-    wanted: Any = {"enabled_events": list(HANDLED), "metadata": OURS, "disabled": False}
+    wanted: Any = {"enabled_events": list(HANDLED), "metadata": OURS, "disabled": False, "url": url}
     said = _said(client.v1.webhook_endpoints.update(standing.id, wanted, options))
-    return Done(endpoint(said), changed.added, changed.removed, was_enabled=standing.enabled)
+    return replace(changed, endpoint=endpoint(said))
 
 
 def _said(answer: Any) -> Any:  # noqa: ANN401 - the library's object, whose body alone is read
@@ -141,6 +145,7 @@ def _lines(done: Done) -> list[str]:
         return [f"made {at}, with {len(HANDLED)} types of events, API version {done.endpoint.api_version}"]
     changes = [f"added {each}" for each in done.added] + [f"removed {each}" for each in done.removed]
     changes += [] if done.was_enabled else ["enabled it again"]
+    changes += [f"moved to {done.endpoint.url} from {done.moved_from}"] if done.moved_from else []
     return [f"{at} stands", *(changes or ["nothing to change"])]
 
 

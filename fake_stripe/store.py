@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import RLock
 from typing import Any
 
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY, event TEXT NOT NULL, endpoint TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0
 );
 """
+IN_MEMORY = ":memory:"
 # Objects that are looked at together while a list is walked.
 STRIDE = 50
 
@@ -37,6 +39,8 @@ class Store:
     def __init__(self, path: str) -> None:
         self._lock = RLock()
         self._depth = 0
+        if path != IN_MEMORY:
+            _create(path)
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
         # What a killed machine loses is play money.
@@ -121,6 +125,12 @@ class Store:
         """Return the objects whose top-level field has this value, newest first."""
         statement = f"SELECT body FROM objects WHERE kind = ? AND json_extract(body, '$.{field}') = ? ORDER BY seq DESC"  # noqa: S608 - a word of ours
         return [json.loads(body) for (body,) in self.execute(statement, kind, value)]
+
+
+def _create(path: str) -> None:
+    """Make a file that nobody else reads: it holds signing secrets, and who bought what."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def shown(obj: Json) -> Json:

@@ -6,11 +6,10 @@ from functools import partial
 
 from worker import clock, upkeep
 from worker.app import app
-from worker.call_rows import is_due
+from worker.call_turn import is_due
 from worker.drain import until_empty
 from worker.hints import CALLS
 from worker.inbox import drain_batch, drain_suspect
-from worker.line_items import ask_one
 from worker.runtime import engine, hints
 from worker.stripe_calls import make_calls
 from worker.stripe_inbox import STRIPE_EVENTS
@@ -25,9 +24,8 @@ def drain() -> None:
     step = partial(drain_batch, STRIPE_EVENTS, engine())
     drained = until_empty("stripe", step, full=STRIPE_EVENTS.batch, then="notifications")
     note_end(engine(), STRIPE_EVENTS, drained)
-    # One of each at every turn, so that no load can keep them waiting.
-    asked, suspected = ask_one(engine()), drain_suspect(STRIPE_EVENTS, engine())
-    if asked or suspected:
+    # One at every turn, so that no load can keep them waiting.
+    if drain_suspect(STRIPE_EVENTS, engine()):
         hints().send("notifications")
         hints().send("stripe")
     if is_due(engine()):
@@ -36,9 +34,10 @@ def drain() -> None:
 
 @app.task(name="stripe.call")
 def call() -> None:
-    """Ask Stripe for what was wanted, and tell it of products that have changed."""
+    """Ask Stripe for what was wanted and for what Checkouts sold, and tell it of products that have changed."""
     hints().taken(CALLS)
     upkeep.sync_products(engine(), at=clock.now())
-    if make_calls(engine()):
-        hints().send(CALLS)
+    again = make_calls(engine())
+    if again is not None:
+        hints().send_after(CALLS, again)
     hints().send("notifications")

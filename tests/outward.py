@@ -14,11 +14,13 @@ from tests.fakestripe import FakeStripe
 from tests.fakestripe import fake as fake  # noqa: PLC0414 - the fixture
 from tests.studio import MOST_BATCHES, Studio
 from tests.timetable import Outcome, Timetable
-from worker import clock, runtime, stripe_api, stripe_calls, upkeep
+from worker import call_rows, clock, runtime, stripe_api, stripe_calls, upkeep
+from worker.stripe_ask import No
 from worker.stripe_calls import make_calls
 
 Row = dict[str, Any]
 PAGE = {"successUrl": "https://lumen.example/thanks", "cancelUrl": "https://lumen.example/"}
+TOKEN = "33333333-3333-3333-3333-333333333333"
 # A Stripe that hangs is waited for so long.
 PATIENCE = 1
 
@@ -104,6 +106,19 @@ class Outward:
             price=price_id,
             amount=amount,
         )
+
+    def refuse(self, code: str = "EXPLORER-5", amount: int = 500_000) -> None:
+        """Let Stripe refuse for good to sell a product: its price there is that of a subscription."""
+        odd: Any = {"product_data": {"name": "odd"}, "recurring": {"interval": "month"}}
+        made = self.fake.client().v1.prices.create(odd | {"currency": "try", "unit_amount": amount})
+        self.price(code, made.id, amount)
+
+    def refuse_product(self, code: str) -> None:
+        """Let Stripe refuse for good to be told of a product."""
+        self.change(code, stripe_product_id="prod_of_nobody")
+        upkeep.sync_products(self.studio.engine, at=clock.now())
+        (row,) = call_rows.lease(self.studio.engine, TOKEN, 1)
+        call_rows.settle(self.studio.engine, row, TOKEN, No("Stripe does not like the name."))
 
     def product(self, code: str) -> Row:
         return self.studio.one("SELECT * FROM products WHERE code = %(code)s", code=code)

@@ -39,7 +39,8 @@ def paste(stack: Stack, guide: str, folder: Path, *, first: str = "") -> None:
     refused = REFUSED.findall(blocks)
     assert done.returncode == 0, done.stderr
     problems = [line for line in done.stdout.splitlines() if '"retryable"' in line]
-    assert [each for each in done.stderr.split() if each not in DONE] == [status for status, _ in refused], problems
+    answered = [each for each in done.stderr.split() if each not in DONE]
+    assert answered == [status for status, _ in refused], problems
     # A guide may end with a list of all that was refused.
     told = re.findall(r'"code": ?"(\w+)", ?"retryable"', done.stdout)
     assert told[: len(refused)] == [code for _, code in refused]

@@ -21,7 +21,7 @@ from worker.hints import BESIDE, DRAINS
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cli", "db", "domain", "tasks", "webhook_gateway", "worker")
 # Who leases rows, for a time that the database measures.
-LEASING = ("outbox", "call_rows")
+LEASING = ("outbox", "call_rows", "call_turn", "line_items")
 SOURCES = sorted([ROOT / "config.py", *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
 
 

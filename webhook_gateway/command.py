@@ -15,7 +15,7 @@ from webhook_gateway.job_link import Busy
 from webhook_gateway.job_store import NewJob, Outcome, Subject
 from webhook_gateway.problem import Problem
 from webhook_gateway.token import Role
-from webhook_gateway.waiting import CannotWait, outcome_within
+from webhook_gateway.waiting import AWAY, CannotWait, outcome_within
 from worker import clock
 
 QUEUE = "bookings"
@@ -52,13 +52,22 @@ def perform(command: Command) -> Response:
         # Found or new: whoever stored it may have gone without a hint.
         hint(QUEUE)
         try:
-            outcome = outcome_within(here(), accepted.job_id, wanted.seconds) or outcome
+            waited = outcome_within(here(), accepted.job_id, wanted.seconds)
+            outcome = waited or _by_now(accepted.job_id, wanted.seconds, outcome)
         except CannotWait:
             has_waited = False
     response = _response(accepted, command.kind, outcome)
     if applied := wanted.applied(is_finished=outcome.is_finished, has_waited=has_waited):
         response.headers["Preference-Applied"] = applied
     return response
+
+
+def _by_now(job_id: int, seconds: float, outcome: Outcome) -> Outcome:
+    """Return where a job stands after its caller waited; as it was found where nobody can say, or nobody waited."""
+    try:
+        return here().jobs.outcome(job_id) if seconds > 0 else outcome
+    except AWAY:
+        return outcome
 
 
 def _stored(command: Command) -> Accepted:

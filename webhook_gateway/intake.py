@@ -45,7 +45,8 @@ class Address:
 
 
 def address(path: str) -> Address | None:
-    """Return what a path means to the webhook; None where it is none of its addresses."""
+    """Return what a path means to the webhook, with or without a slash behind it; None where it is none of its own."""
+    path = path.removesuffix("/")
     if path == ADDRESS:
         return Address()
     org = path.removeprefix(f"{ADDRESS}/")

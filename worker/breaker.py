@@ -55,6 +55,15 @@ class Breaker:
         self.write(server, _State(failures, time.monotonic()))
         return wait(failures, self.longest)
 
+    def left_alone(self, server: str) -> float:
+        """Return for how many seconds from now a server is left alone."""
+        state = self.read(server)
+        since = time.monotonic() - state.since
+        # A clock that went back, as in a test that travels, ends the wait.
+        if state.failures < TOLERATED or since < 0:
+            return 0.0
+        return max(wait(state.failures, self.longest) - since, 0.0)
+
     def read(self, server: str) -> _State:
         """Return what is known of a server."""
         about, failures, since = self._form.unpack_from(self._memory)

@@ -22,7 +22,8 @@ from domain.errors import StripeRefused, StripeUnavailable
 from domain.outward.answer import answered, refused
 from worker import clock
 from worker.log import describe
-from worker.stripe_ask import Answer, No, Unanswered
+from worker.stripe_ask import Answer, No, NotNow, Unanswered
+from worker.stripe_inbox import ASKING
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 CALL_SECONDS = 12
 # Longer than a call is waited for.
 LEASE_SECONDS = 15
-LONGEST_DELAY = timedelta(hours=1)
 # A call whose process died so often is taken for the cause.
 MAX_CRASHES = 5
 # Stripe demands half an hour at least, counted when it hears of a Checkout.
@@ -40,14 +40,6 @@ TOO_LONG = "Stripe did not answer in time"
 # Shown to who waits for it, and kept nowhere else.
 NOT_KEPT = {"url"}
 
-BEGIN = """
-INSERT INTO drains (inbox, started_at) VALUES ('stripe_calls', %(at)s)
-ON CONFLICT (inbox) DO UPDATE SET started_at = excluded.started_at
-"""
-END = """
-UPDATE drains SET batches = batches + 1, rows = rows + %(rows)s, seconds = seconds + %(seconds)s
- WHERE inbox = 'stripe_calls'
-"""
 # Two that lease wait for each other here, so that the second one sees what the first one took.
 ALONE = "SELECT 1 FROM drains WHERE inbox = 'stripe_calls' FOR NO KEY UPDATE"
 FREE = "(lease_until IS NULL OR lease_until < clock_timestamp())"
@@ -66,6 +58,9 @@ UPDATE stripe_calls
                  AND (give_up_at IS NULL OR give_up_at > %(at)s)
                  AND NOT EXISTS (SELECT FROM stripe_calls other WHERE other.status = 'PENDING'
                                     AND other.lease_until > clock_timestamp() AND other.lease_token <> %(token)s)
+                 AND (%(is_asking)s OR NOT EXISTS (SELECT FROM stripe_events asked
+                                                    WHERE asked.waits_for = '{ASKING}' AND asked.status = 'RECEIVED'
+                                                      AND asked.due_at > %(at)s))
                ORDER BY job_id IS NULL, due_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 RETURNING {COLUMNS}
 """  # noqa: S608 - our own text
@@ -89,7 +84,6 @@ UPDATE stripe_calls SET due_at = %(due_at)s, last_error = %(reason)s, lease_toke
        message_id = coalesce(%(key)s::uuid, message_id)
  WHERE id = %(id)s AND status = 'PENDING' AND lease_token = %(token)s
 """
-DUE = "SELECT 1 FROM stripe_calls WHERE status = 'PENDING' AND due_at <= %(at)s LIMIT 1"
 
 Row = dict[str, Any]
 
@@ -116,31 +110,16 @@ class Ended:
         }
 
 
-def is_due(engine: Engine) -> bool:
-    """Say whether a call is due."""
-    with transaction(engine) as session:
-        return bool(fetch(session, DUE, at=clock.now()))
+def lease(engine: Engine, token: str, most: int, *, is_asking: bool = False) -> Rows:
+    """Lease calls that are due, those first that somebody waits for; none while another process asks Stripe.
 
-
-def note_begin(engine: Engine) -> None:
-    """Note that a turn begins."""
-    with transaction(engine) as session:
-        fetch(session, BEGIN, at=clock.now())
-
-
-def note_end(engine: Engine, rows: int, seconds: float) -> None:
-    """Add what a turn did to the sums of all turns."""
-    with transaction(engine) as session:
-        fetch(session, END, rows=rows, seconds=seconds)
-
-
-def lease(engine: Engine, token: str, most: int) -> Rows:
-    """Lease calls that are due, those first that somebody waits for; none while another process has some."""
+    `is_asking` where this one asks what a Checkout sold.
+    """
     at = clock.now()
     expires_at = int((at + CHECKOUT_LASTS).timestamp())
     with transaction(engine) as session:
         fetch(session, ALONE)
-        return fetch(session, LEASE, token=token, at=at, most=most, expires_at=expires_at)
+        return fetch(session, LEASE, token=token, at=at, most=most, expires_at=expires_at, is_asking=is_asking)
 
 
 def settle(engine: Engine, row: Row, token: str, answer: Answer) -> None:
@@ -167,7 +146,7 @@ def lost(engine: Engine, row: Row, token: str) -> bool:
 
 
 def _act(session: Session, row: Row, token: str, answer: Answer, at: datetime) -> None:
-    if isinstance(answer, Unanswered):
+    if isinstance(answer, Unanswered | NotNow):
         log.warning("call.unanswered", attempts=row["attempts"], reason=answer.reason)
         _postpone(session, row, token, answer, at)
     elif isinstance(answer, No):
@@ -189,14 +168,14 @@ def _mark(session: Session, row: Row, token: str | None, ended: Ended) -> bool:
     return bool(fetch(session, MARK, id=row["id"], token=token, **ended.columns))
 
 
-def _postpone(session: Session, row: Row, token: str | None, answer: Unanswered, at: datetime) -> None:
+def _postpone(session: Session, row: Row, token: str | None, answer: Unanswered | NotNow, at: datetime) -> None:
     """Have a call made again under its key: after 1 s, 2 s, 4 s, or as Stripe says; not after it is to be given up.
 
     Where Stripe keeps a fault under the key, another one is taken: that made nothing, or what nobody is harmed by. But
     for money that goes back, whose key is forgotten after a day.
     """
-    delay = min(max(timedelta(seconds=2 ** min(row["attempts"] - 1, 12)), answer.wait or timedelta()), LONGEST_DELAY)
-    due_at = min(at + delay, row["give_up_at"] or at + delay)
+    due_at = at + answer.delay(row["attempts"])
+    due_at = min(due_at, row["give_up_at"] or due_at)
     key = str(uuid4()) if answer.is_kept and row["kind"] != CallKind.REFUND_CREATE else None
     fetch(session, POSTPONE, id=row["id"], token=token, due_at=due_at, reason=answer.reason, key=key)
 

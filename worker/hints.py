@@ -63,6 +63,7 @@ class Hints:
         }
         self._redis = redis.Redis.from_url(broker_url, **limits) if broker_url.startswith("redis") else None
         self._closed_until = 0.0
+        self._later: dict[str, float] = {}
 
     def send(self, queue: str) -> None:
         """Say that a queue has work, or what is beside it. Never raises: the sweeper says it again."""
@@ -70,11 +71,29 @@ class Hints:
             return
         try:
             if self._redis is None or self._redis.set(token(queue), "1", nx=True, ex=TOKEN_SECONDS):
-                way, task = BESIDE.get(queue) or (queue, DRAINS[queue])
-                self._app.send_task(task, queue=way)
+                self._publish(queue)
         except Exception as error:  # noqa: BLE001 - whatever a transport raises, the row is safe
             self._closed_until = time.monotonic() + BREAKER_SECONDS
             log.warning("broker.away", queue=queue, error=type(error).__name__)
+
+    def send_after(self, queue: str, seconds: float) -> None:
+        """Say so many seconds from now that a queue has work; nothing where this process says so sooner. Never raises.
+
+        Whoever takes the hint looks what is next: one on its way is enough.
+        """
+        now = time.monotonic()
+        if now < self._closed_until or now < self._later.get(queue, 0.0) <= now + seconds:
+            return
+        try:
+            self._publish(queue, countdown=seconds)
+            self._later[queue] = now + seconds
+        except Exception as error:  # noqa: BLE001 - whatever a transport raises, the row is safe
+            self._closed_until = time.monotonic() + BREAKER_SECONDS
+            log.warning("broker.away", queue=queue, error=type(error).__name__)
+
+    def _publish(self, queue: str, **options: Any) -> None:  # noqa: ANN401 - Celery's own options
+        way, task = BESIDE.get(queue) or (queue, DRAINS[queue])
+        self._app.send_task(task, queue=way, **options)
 
     def taken(self, queue: str) -> None:
         """Say that a drain has begun: what comes in from now on needs a hint of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from psycopg.types.json import Jsonb
@@ -14,18 +14,18 @@ from db.models import EventStatus
 from db.transaction import fetch, transaction
 from domain.inbox.verdict import Parked
 from worker import clock
-from worker.log import describe
+from worker.call_rows import ALONE, Row
+from worker.runtime import hints
 from worker.stripe_api import client
+from worker.stripe_ask import Answer, No, NotNow, Unanswered, meaning_of
 from worker.stripe_event import parse
 from worker.stripe_field import MAX_LINES
-from worker.stripe_inbox import LINE_ITEMS
-
-if TYPE_CHECKING:
-    from stripe import LineItem, ListObject
+from worker.stripe_inbox import ASKING, LINE_ITEMS
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=60)
+# Longer than Stripe is waited for.
+LEASE = timedelta(seconds=15)
 LONGEST_DELAY = timedelta(hours=1)
 
 REFUSED = Parked(
@@ -38,37 +38,56 @@ UNKNOWN = Parked(
     " Check STRIPE_API_KEY, then replay; or refund it in Stripe",
 )
 
-TAKE = """
-UPDATE stripe_events SET waits_for = NULL, due_at = %(until)s, asks = asks + 1
- WHERE id IN (SELECT id FROM stripe_events WHERE waits_for = %(name)s AND status = 'RECEIVED'
+# One at a time, and by the process alone that makes calls. `worker.call_rows.ALONE` is held.
+TAKE = f"""
+UPDATE stripe_events SET waits_for = '{ASKING}', due_at = %(until)s, asks = asks + 1
+ WHERE id IN (SELECT id FROM stripe_events
+               WHERE waits_for = '{LINE_ITEMS}' AND status = 'RECEIVED'
+                 AND NOT EXISTS (SELECT FROM stripe_events asked
+                                  WHERE asked.waits_for = '{ASKING}' AND asked.status = 'RECEIVED'
+                                    AND asked.due_at > %(at)s)
+                 AND NOT EXISTS (SELECT FROM stripe_calls call WHERE call.status = 'PENDING'
+                                    AND call.lease_until > clock_timestamp() AND call.lease_token <> %(token)s)
                ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, payload, account, asks
-"""
-
+"""  # noqa: S608 - our own text
 
 # Whoever was frozen while it asked finds that the row was taken again, and changes nothing.
 ANSWER = """
 UPDATE stripe_events
-   SET line_items = coalesce(%(line_items)s, line_items), due_at = %(due_at)s, status = %(status)s,
+   SET line_items = coalesce(%(line_items)s, line_items), due_at = %(due_at)s, status = %(status)s, waits_for = NULL,
        error_code = %(code)s, last_error = %(reason)s, finished_at = %(finished_at)s
  WHERE id = %(id)s AND asks = %(asks)s AND status = 'RECEIVED'
 """
 
 
-def ask_one(engine: Engine) -> bool:
-    """Ask for the line items of one event and make it due again; return whether there was one to ask for."""
+def take_one(engine: Engine, token: str) -> Row | None:
+    """Take an event whose line items Stripe is to be asked for; None while another process asks Stripe."""
     at = clock.now()
     with transaction(engine) as session:
-        rows = fetch(session, TAKE, until=at + LEASE, name=LINE_ITEMS)
-    for row in rows:
-        answer = _ask(row, at)
-        with transaction(engine) as session:
-            fetch(session, ANSWER, id=row["id"], asks=row["asks"], **_columns(answer, at))
-    return bool(rows)
+        fetch(session, ALONE)
+        rows = fetch(session, TAKE, token=token, at=at, until=at + LEASE)
+    return rows[0] if rows else None
+
+
+def ask(row: Row) -> Answer:
+    """Ask for the line items of an event's Checkout and return what came of it; whatever happens is an answer."""
+    try:
+        return _listed(row)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next row is asked for all the same
+        return meaning_of(error)
+
+
+def settle(engine: Engine, row: Row, answer: Answer) -> None:
+    """Keep what Stripe answered, and make the event due again."""
+    at = clock.now()
+    with transaction(engine) as session:
+        fetch(session, ANSWER, id=row["id"], asks=row["asks"], **_columns(_outcome(row, answer, at), at))
+    hints().send("stripe")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Outcome:
     """What came of asking: line items, a reason to park, or neither yet, to be asked again at `due_at`."""
 
     due_at: datetime
@@ -76,48 +95,33 @@ class Answer:
     parked: Parked | None = None
 
 
-def _ask(row: dict[str, Any], at: datetime) -> Answer:
-    try:
-        return _answered(_line_items(row), at)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the next row is asked for all the same
-        if _is_refusal(error):
-            log.warning("stripe.refused", row=row["id"], error=describe(error))
-            return Answer(at, parked=UNKNOWN if _is_missing(error) else REFUSED)
-        log.warning("stripe.away", row=row["id"], asks=row["asks"], error=describe(error))
-        return Answer(at + min(timedelta(seconds=2 ** min(row["asks"], 12)), LONGEST_DELAY))
+def _outcome(row: Row, answer: Answer, at: datetime) -> Outcome:
+    if isinstance(answer, Unanswered | NotNow):
+        log.warning("stripe.away", row=row["id"], asks=row["asks"], error=answer.reason)
+        delay = min(timedelta(seconds=2 ** min(row["asks"], 12)), LONGEST_DELAY)
+        return Outcome(at + max(delay, answer.wait or timedelta()))
+    if isinstance(answer, No):
+        log.warning("stripe.refused", row=row["id"], error=answer.code)
+        return Outcome(at, parked=UNKNOWN if answer.code == "resource_missing" else REFUSED)
+    if answer["data"] and not answer["has_more"]:
+        return Outcome(at, line_items={"data": answer["data"]})
+    reason = "Stripe's line items do not say what was bought: refund it in Stripe"
+    return Outcome(at, parked=Parked("unrecognised_purchase", reason))
 
 
-def _is_missing(error: Exception) -> bool:
-    """Say whether Stripe was asked, and has no such Checkout."""
-    return getattr(error, "code", None) == "resource_missing"
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Say whether asking again cannot help; everything else passes."""
-    from stripe import AuthenticationError, InvalidRequestError, PermissionError  # noqa: A004, PLC0415
-
-    return isinstance(error, InvalidRequestError | AuthenticationError | PermissionError)
-
-
-def _line_items(row: dict[str, Any]) -> ListObject[LineItem]:
+def _listed(row: Row) -> dict[str, Any]:
     checkout = parse(row["payload"])["data"]["object"]["id"]  # type: ignore[index]
     options: Any = {"stripe_account": row["account"]} if row["account"] else {}
-    return client().v1.checkout.sessions.line_items.list(checkout, {"limit": MAX_LINES}, options)
-
-
-def _answered(lines: ListObject[LineItem], at: datetime) -> Answer:
+    lines = client().v1.checkout.sessions.line_items.list(checkout, {"limit": MAX_LINES}, options)
     data = [{"price": {"id": line.price and line.price.id}, "quantity": line.quantity} for line in lines.data]
-    if data and not lines.has_more:
-        return Answer(at, line_items={"data": data})
-    reason = "Stripe's line items do not say what was bought: refund it in Stripe"
-    return Answer(at, parked=Parked("unrecognised_purchase", reason))
+    return {"data": data, "has_more": lines.has_more}
 
 
-def _columns(answer: Answer, at: datetime) -> dict[str, Any]:
-    parked = answer.parked
+def _columns(outcome: Outcome, at: datetime) -> dict[str, Any]:
+    parked = outcome.parked
     return {
-        "line_items": Jsonb(answer.line_items) if answer.line_items else None,
-        "due_at": answer.due_at,
+        "line_items": Jsonb(outcome.line_items) if outcome.line_items else None,
+        "due_at": outcome.due_at,
         "status": parked.status if parked else EventStatus.RECEIVED.value,
         "code": parked.code if parked else None,
         "reason": parked.reason if parked else None,

@@ -19,7 +19,7 @@ from domain.mail.booking_mail import TRUE_WHILE, read_booking_mail
 from domain.mail.enrollment_mail import ASSIGNED, REVOKED, read_assigned_mail, read_revoked_mail
 from domain.mail.letter import Letter
 from domain.mail.low_seats_mail import LOW_SEATS, read_low_seats_mail
-from domain.mail.money_mail import FAILED, REFUNDED, read_failed_mail, read_refund_mail
+from domain.mail.money_mail import FAILED, REFUNDED, UNDONE, read_failed_mail, read_refund_mail, read_undone_mail
 from domain.mail.order_review_mail import REVIEW, read_review_mail
 from domain.mail.package_mail import EXPIRING, PASS_EXPIRED, read_expiring_mail, read_pass_expired_mail
 from domain.mail.receipt import read_receipt
@@ -54,6 +54,7 @@ KINDS: Mapping[str, Read] = {
     EXPIRING: read_expiring_mail,
     PASS_EXPIRED: read_pass_expired_mail,
     REFUNDED: read_refund_mail,
+    UNDONE: read_undone_mail,
     FAILED: read_failed_mail,
     REVOKED: read_revoked_mail,
     ASSIGNED: read_assigned_mail,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from db.models import CallKind
@@ -27,14 +28,20 @@ KEPT: Mapping[CallKind, tuple[str, ...]] = {
     CallKind.PRICE_UPDATE: PRICE,
     CallKind.COUPON_CREATE: ("id", "amount_off", "currency"),
     CallKind.CHECKOUT_CREATE: ("id", "url", "expires_at", "amount_total", "currency", "status", "payment_status"),
+    CallKind.CHECKOUT_EXPIRE: ("id", "status", "payment_status"),
     CallKind.REFUND_CREATE: (
         "id", "status", "amount", "currency", "charge", "payment_intent", "failure_reason", "metadata", "created",
     ),
 }  # fmt: skip
-MOST_PRICES = 100
+PAGE = 100
+MOST_PRICES = 1_000
 # Stripe forgets keys after a day: from then on a refund that nobody heard of would be made a second time.
 SEARCH_AFTER = timedelta(hours=12)
+LONGEST_DELAY = timedelta(hours=1)
 LONGEST_REASON = 500
+KEY_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+# A key is mended by a person; what nobody waits for can wait for that.
+KEY_REFUSED_AGAIN = timedelta(minutes=10)
 REPLAYED = "idempotent-replayed"
 KEY_REFUSED = "Stripe refuses the key: check STRIPE_API_KEY, what it may do, and the organization's account"
 
@@ -52,6 +59,23 @@ class Unanswered:
     is_down: bool = False
     is_kept: bool = False
 
+    def delay(self, attempts: int) -> timedelta:
+        """Return for how long it is put off after so many tries."""
+        return min(max(timedelta(seconds=2 ** min(attempts - 1, 12)), self.wait or timedelta()), LONGEST_DELAY)
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """Stripe refuses whoever asks, and will until somebody mends that: to be tried again after `wait`."""
+
+    reason: str
+    wait: timedelta
+    is_kept: bool = False
+
+    def delay(self, _attempts: int) -> timedelta:
+        """Return for how long it is put off."""
+        return self.wait
+
 
 @dataclass(frozen=True, slots=True)
 class No:
@@ -62,7 +86,7 @@ class No:
     param: str | None = None
 
 
-Answer = Json | Unanswered | No
+Answer = Json | Unanswered | NotNow | No
 
 
 def ask(call: Call) -> Answer:
@@ -70,7 +94,10 @@ def ask(call: Call) -> Answer:
     try:
         return _made(call)
     except Exception as error:  # noqa: BLE001 - the row keeps it, and the next one is called for all the same
-        return _meaning(error)
+        meaning = meaning_of(error)
+        if call["job_id"] is None and getattr(error, "http_status", None) in KEY_STATUSES:
+            return NotNow(KEY_REFUSED, KEY_REFUSED_AGAIN)
+        return meaning
 
 
 def _made(call: Call) -> Json:
@@ -96,6 +123,8 @@ def _do(kind: CallKind, params: Any, options: Any) -> Any:  # noqa: ANN401 - the
     }
     if kind in creates:
         return creates[kind].create(params, options)
+    if kind is CallKind.CHECKOUT_EXPIRE:
+        return stripe.checkout.sessions.expire(params.pop("id"), params, options)
     changed: Any = stripe.products if kind is CallKind.PRODUCT_UPDATE else stripe.prices
     return changed.update(params.pop("id"), params, options)
 
@@ -104,8 +133,9 @@ def _prices(params: Mapping[str, Any], options: Any) -> Json:  # noqa: ANN401 - 
     """Return the prices of a product, or the one that is named."""
     if "id" in params:
         return {"data": [_kept(client().v1.prices.retrieve(params["id"], {}, options), PRICE)], "has_more": False}
-    listed = client().v1.prices.list({"product": params["product"], "limit": MOST_PRICES}, options)
-    return {"data": [_kept(price, PRICE) for price in listed.data], "has_more": listed.has_more}
+    listed = client().v1.prices.list({"product": params["product"], "limit": PAGE}, options)
+    found = list(islice(listed.auto_paging_iter(), MOST_PRICES + 1))
+    return {"data": [_kept(price, PRICE) for price in found[:MOST_PRICES]], "has_more": len(found) > MOST_PRICES}
 
 
 def _known_refund(call: Call, options: Any, *, at: datetime) -> Any:  # noqa: ANN401 - the library's own object
@@ -131,14 +161,14 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return value.to_dict() if hasattr(value, "to_dict") else value
 
 
-def _meaning(error: Exception) -> Unanswered | No:
+def meaning_of(error: Exception) -> Unanswered | No:
     """Say whether trying again may help: Stripe was away, busy or at fault; a refusal is final."""
     status = getattr(error, "http_status", None)
     if status is None:
         return Unanswered(describe(error), is_down=_is_unreachable(error))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in {HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}:
         return Unanswered(f"Stripe answers {status}", _retry_after(error), is_kept=bool(_said(error, REPLAYED)))
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    if status in KEY_STATUSES:
         return No(KEY_REFUSED)
     said = str(getattr(error, "user_message", None) or f"Stripe answers {status}")
     reason = redact("".join(char if char.isprintable() else " " for char in said))[:LONGEST_REASON]

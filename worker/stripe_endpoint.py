@@ -58,6 +58,11 @@ def organization_of(address: SplitResult) -> str | None:
     return address.path.rstrip("/").removeprefix(PATH).removeprefix("/") or None
 
 
+def plain(url: str) -> str:
+    """Return a webhook's address as we write it: without a slash behind it."""
+    return url.rstrip("/")
+
+
 def endpoints(client: StripeClient, options: Any) -> Iterator[Endpoint]:  # noqa: ANN401 - the library's options
     """Yield the endpoints of an account."""
     asked: dict[str, Any] = {"limit": PAGE}
@@ -84,7 +89,8 @@ def endpoint(said: Mapping[str, Any]) -> Endpoint:
 def chosen(found: Iterable[Endpoint], url: str | None) -> Endpoint | None:
     """Return the endpoint of a URL; without one the only one that is ours."""
     if url is not None:
-        return next((each for each in found if each.url == url), None)
+        same = [each for each in found if plain(each.url) == plain(url)]
+        return next((each for each in same if each.url == plain(url)), next(iter(same), None))
     ours = [each for each in found if OURS.items() <= each.metadata.items()]
     return ours[0] if len(ours) == 1 else None
 

@@ -193,7 +193,8 @@ def _refund(said: Said) -> tuple[Fact, ...]:
 
 
 def _refund_fact(obj: Json, intent: str | None) -> RefundFact:
-    status = required(obj, "status")
+    # Stripe may not say one yet.
+    status = "pending" if "status" in obj and obj["status"] is None else required(obj, "status")
     if status not in REFUND_RANK:
         raise Unreadable(f"status is {status!r}, not one of Stripe's for a refund")
     return RefundFact(
@@ -201,6 +202,7 @@ def _refund_fact(obj: Json, intent: str | None) -> RefundFact:
         key=intent or _charge_key(obj),
         status=status,
         amount=amount(obj, "amount"),
+        currency=currency(obj) if obj.get("currency") else None,
         ours=text(part(obj, "metadata"), "punchcard_refund"),
     )
 

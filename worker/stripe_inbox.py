@@ -22,6 +22,8 @@ from worker.stripe_field import Unreadable
 
 # Stripe answers what a Checkout sold; events wait under this name until it was asked.
 LINE_ITEMS = "stripe:line_items"
+# While Stripe is asked: until then one process alone asks.
+ASKING = "stripe:asking"
 COLUMNS = "id, organization_id, account, livemode, payment_key, payload, line_items, attempts, due_at, received_at"
 
 # What waits is looked at again after half of the time it has waited by now, within these bounds.

@@ -48,8 +48,8 @@ class Payment(Base):
     The key is the PaymentIntent's id, for a free Checkout its own. `facts` holds what each of Stripe's
     objects said of the purchase, by source; everything else about it is computed from their set.
     `part_of` makes the row another name of a payment: of an invoice, which Stripe pays by a PaymentIntent; it keeps no
-    facts of its own. `subscription_key` is the subscription whose period it pays. `suspended_at` is since when a
-    dispute keeps what it bought from being used.
+    facts of its own. `subscription_key` is the subscription whose period it pays. `suspended_at` is since when an
+    open dispute keeps what it bought from being used.
     """
 
     __tablename__ = "payments"

@@ -33,6 +33,7 @@ class CallKind(StrEnum):
     PRICE_UPDATE = "PRICE_UPDATE"
     COUPON_CREATE = "COUPON_CREATE"
     CHECKOUT_CREATE = "CHECKOUT_CREATE"
+    CHECKOUT_EXPIRE = "CHECKOUT_EXPIRE"
     REFUND_CREATE = "REFUND_CREATE"
 
 
@@ -77,7 +78,8 @@ class StripeObject(Base):
     """A product or a price as Stripe last said it is, of those that the catalog knows: what drifts is shown to staff.
 
     The primary key keeps one statement of each. `said` is what we compare; `updated` is Stripe's own time of it, in
-    seconds: of two statements the later one counts.
+    seconds: of two statements the later one counts, and of one second the one that answers our own call: `ours` is the
+    number of that call, 0 where it is an event.
     """
 
     __tablename__ = "stripe_objects"
@@ -88,4 +90,5 @@ class StripeObject(Base):
     product_id: Mapped[int] = reference("products", index=True)
     said: Mapped[dict[str, Any]]
     updated: Mapped[int]
+    ours: Mapped[int] = mapped_column(server_default="0")
     noticed_at: Mapped[datetime]

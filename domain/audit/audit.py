@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from db.models import DisputeStatus
 from db.transaction import fetch
 from domain.audit.bookings import BOOKINGS
 from domain.audit.courses import COURSES
@@ -77,7 +78,8 @@ def _unfaithful(session: Session) -> Iterator[int]:
             stored = (row["status"], row["amount_received"], row["currency"], row["amount_refunded"])
             said = (purchase.status, purchase.received, purchase.currency, purchase.refunded)
             agrees = stored == said and row["dispute_status"] == purchase.dispute
-            agrees &= row["is_suspended"] == purchase.is_suspended and row["subscription_key"] == purchase.subscription
+            is_disputed = purchase.dispute is DisputeStatus.OPEN
+            agrees &= row["is_suspended"] == is_disputed and row["subscription_key"] == purchase.subscription
             if not agrees or row["order_status"] not in {None, purchase.order_status}:
                 yield row["id"]
         after = rows[-1]["id"]

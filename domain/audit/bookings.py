@@ -7,6 +7,8 @@ from domain.audit.invariant import Invariant
 # Whoever has a place, and whoever gave one up and lost what paid for it.
 CONSUMES = "b.status IN ('CONFIRMED', 'COMPLETED', 'NO_SHOW', 'FORFEITED')"
 BY_CREDITS = "b.payment_type IN ('CREDIT', 'COURSE')"
+# A purchase that is given to another student leaves what is over with who was there, if the other one was elsewhere.
+IS_OVER = "(b.place IS NOT NULL AND b.start_at <= %(at)s OR b.status = 'FORFEITED')"
 
 BOOKINGS = (
     Invariant(
@@ -91,12 +93,13 @@ BOOKINGS = (
     ),
     Invariant(
         "booking.own_package",
-        "what pays for a booking is its student's",
-        """SELECT 'booking ' || b.id AS what FROM bookings b JOIN student_packages k ON k.id = b.student_package_id
-            WHERE k.student_id <> b.student_id OR k.order_id IS DISTINCT FROM b.order_id
+        "what pays for a booking is its student's; of what is over, and of a guest who has no place, it may have been",
+        f"""SELECT 'booking ' || b.id AS what FROM bookings b JOIN student_packages k ON k.id = b.student_package_id
+            WHERE k.student_id <> b.student_id AND NOT {IS_OVER} AND (b.guest_of IS NULL OR b.place IS NOT NULL)
+               OR k.order_id IS DISTINCT FROM b.order_id
            UNION ALL
            SELECT 'booking ' || b.id FROM bookings b JOIN student_package_allowances a ON a.id = b.allowance_id
-            WHERE a.student_package_id IS DISTINCT FROM b.student_package_id""",
+            WHERE a.student_package_id IS DISTINCT FROM b.student_package_id""",  # noqa: S608 - our own text
     ),
     Invariant(
         "booking.within_validity",

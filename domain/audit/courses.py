@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.audit.bookings import IS_OVER
 from domain.audit.invariant import Invariant
 
 # A step's booking, and the step that is meant by it: of the enrollment that came with the package which pays.
@@ -19,12 +20,13 @@ COURSES = (
     Invariant(
         "course.step_has_booking",
         "a booked step has exactly one active booking, of the same step and enrollment",
-        """SELECT 'progress ' || g.id AS what FROM student_course_step_progress g
+        f"""SELECT 'progress ' || g.id AS what FROM student_course_step_progress g
              JOIN student_course_enrollments e ON e.id = g.enrollment_id
             WHERE g.status = 'BOOKED' AND 1 <> (
                   SELECT count(*) FROM bookings b
                    WHERE b.student_package_id = e.student_package_id AND b.course_step_id = g.course_step_id
-                     AND b.place IS NOT NULL AND b.student_id = e.student_id AND b.id = g.booking_id)""",
+                     AND b.place IS NOT NULL AND (b.student_id = e.student_id OR {IS_OVER})
+                     AND b.id = g.booking_id)""",  # noqa: S608 - our own text
     ),
     Invariant(
         "course.booking_has_step",
@@ -34,7 +36,8 @@ COURSES = (
                AND NOT EXISTS (SELECT FROM student_course_enrollments e
                                  JOIN student_course_step_progress g ON g.enrollment_id = e.id
                                 WHERE e.student_package_id = b.student_package_id
-                                  AND g.course_step_id = b.course_step_id AND e.student_id = b.student_id)
+                                  AND g.course_step_id = b.course_step_id
+                                  AND (e.student_id = b.student_id OR {IS_OVER}))
             UNION ALL
             SELECT 'booking ' || b.id {STEP_OF}
              WHERE CASE WHEN b.status = 'CANCELLED' OR b.metadata ? 'reopenedAt' THEN g.booking_id = b.id

@@ -28,12 +28,14 @@ DESK = (
     ),
     Invariant(
         "coupon.used_for_a_package",
-        "a use that counts for good has its package, of the same student and coupon, and that package one use, unless"
-        " staff were told that none was left",
+        "a use that counts for good has its package, of the same coupon and, unless staff were told that none was left,"
+        " student; and that package has one use, unless so",
         """SELECT 'coupon use ' || u.id AS what FROM coupon_uses u
              JOIN students s ON s.id = u.student_id LEFT JOIN student_packages k ON k.id = u.student_package_id
             WHERE u.status = 'USED' AND (k.id IS NULL OR k.coupon_id IS DISTINCT FROM u.coupon_id
-                                         OR k.student_id NOT IN (s.id, coalesce(s.merged_into, s.id)))
+                                         OR k.student_id NOT IN (s.id, coalesce(s.merged_into, s.id))
+                                        AND NOT EXISTS (SELECT FROM order_reviews r WHERE r.order_id = k.order_id
+                                                           AND r.kind = 'COUPON_EXHAUSTED'))
            UNION ALL
            SELECT 'package ' || k.id FROM student_packages k
              LEFT JOIN coupon_uses u ON u.student_package_id = k.id AND u.status = 'USED'

@@ -34,19 +34,23 @@ class CatalogFact:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One fact with whose it may be: the organization, where that is known, else an account or a slug."""
+    """One fact with whose it may be: the organization, where that is known, else an account or a slug.
+
+    `ours` is the number of our call that it answers, 0 where an event says it.
+    """
 
     event_id: int
     organization_id: int | None
     account: str | None
     slug: str | None
     fact: CatalogFact
+    ours: int = 0
 
 
 TOLD = """
 SELECT told.*, o.id AS owner
   FROM jsonb_to_recordset(%(rows)s::jsonb) AS told (
-         event_id bigint, organization_id bigint, account text, slug text,
+         event_id bigint, organization_id bigint, account text, slug text, ours bigint,
          stripe_id text, updated bigint, said jsonb, stripe_product text, code text)
   JOIN organizations o ON CASE WHEN told.organization_id IS NOT NULL THEN o.id = told.organization_id
                                WHEN told.account IS NOT NULL THEN o.stripe_account_id = told.account
@@ -66,17 +70,19 @@ SELECT told.*, coalesce(price.product_id, product.id, named.id) AS product_id
 """  # noqa: S608 - our own text
 FIND = f"SELECT event_id, owner FROM ({KNOWN}) known ORDER BY event_id, owner"  # noqa: S608 - our own text
 # Of two statements the one that is kept follows from them alone: nothing comes back from being deleted, the later one
-# wins, and of those of the same second the greater one, whatever that means.
+# wins, of those of the same second what our last call was answered, else what cannot be bought, else the greater one.
 KEEP = f"""
-INSERT INTO stripe_objects AS kept (organization_id, stripe_id, product_id, said, updated, noticed_at)
-SELECT DISTINCT ON (owner, stripe_id) owner, stripe_id, product_id, said, updated, %(at)s::timestamptz
+INSERT INTO stripe_objects AS kept (organization_id, stripe_id, product_id, said, updated, ours, noticed_at)
+SELECT DISTINCT ON (owner, stripe_id) owner, stripe_id, product_id, said, updated, ours, %(at)s::timestamptz
   FROM ({KNOWN}) known
- ORDER BY owner, stripe_id, (said ->> 'deleted')::boolean DESC, updated DESC, said DESC
+ ORDER BY owner, stripe_id, (said ->> 'deleted')::boolean DESC, updated DESC, ours DESC, (said ->> 'active')::boolean,
+          said DESC
 ON CONFLICT (organization_id, stripe_id) DO UPDATE
-   SET product_id = excluded.product_id, said = excluded.said, updated = excluded.updated,
+   SET product_id = excluded.product_id, said = excluded.said, updated = excluded.updated, ours = excluded.ours,
        noticed_at = CASE WHEN kept.said = excluded.said THEN kept.noticed_at ELSE excluded.noticed_at END
- WHERE ((excluded.said ->> 'deleted')::boolean, excluded.updated, excluded.said)
-     > ((kept.said ->> 'deleted')::boolean, kept.updated, kept.said)
+ WHERE ((excluded.said ->> 'deleted')::boolean, excluded.updated, excluded.ours,
+        NOT (excluded.said ->> 'active')::boolean, excluded.said)
+     > ((kept.said ->> 'deleted')::boolean, kept.updated, kept.ours, NOT (kept.said ->> 'active')::boolean, kept.said)
 """  # noqa: S608 - our own text
 
 
@@ -103,6 +109,7 @@ def _rows(heard: Iterable[Heard]) -> str:
             "organization_id": each.organization_id,
             "account": each.account,
             "slug": each.slug,
+            "ours": each.ours,
             "stripe_id": each.fact.id,
             "updated": each.fact.updated,
             "said": each.fact.said,

@@ -97,6 +97,17 @@ def _view(each: Shelved, found: Sequence[Difference], noticed_at: datetime) -> D
     )
 
 
+# A price that we retired and that can be bought again is retired again.
+REOPENED = """
+UPDATE stripe_prices own SET active = TRUE
+  FROM products p, stripe_objects s
+ WHERE p.id = %(id)s AND own.product_id = p.id AND NOT own.active AND own.unit_amount IS NOT NULL
+   AND s.organization_id = own.organization_id AND s.stripe_id = own.stripe_price_id
+   AND s.said ->> 'product' = p.stripe_product_id
+   AND (s.said ->> 'active')::boolean AND NOT (s.said ->> 'deleted')::boolean
+"""
+
+
 def shelf(session: Session, organization_id: int | None, *, after: int = 0) -> Iterator[Shelved]:
     """Yield every product that Stripe knows, of one organization or of all, in the order of their ids."""
     while rows := fetch(session, SHELF, organization=organization_id, after=after, limit=CHUNK):
@@ -130,5 +141,6 @@ def push(session: Session, organization_id: int, product_id: int, *, at: datetim
         raise NotFound("There is no product of this id that Stripe knows.")
     product.sync_due_at = at
     session.flush()
+    fetch(session, REOPENED, id=product_id)
     shown = _view(found, differences(found.product, found.said), found.noticed_at or at)
     return replace(shown, sync_due_at=product.sync_due_at)

@@ -26,7 +26,7 @@ NOTHING = {"number": None, "student_number": None, "held_until": None}
 
 LAPSE = """
 UPDATE coupon_uses SET status = 'RELEASED', number = NULL, student_number = NULL, held_until = NULL
- WHERE coupon_id = %(coupon)s AND status = 'HELD' AND held_until <= %(at)s
+ WHERE coupon_id = ANY(%(coupons)s) AND status = 'HELD' AND held_until <= %(at)s
 """
 # One look into an index: whoever uses a coupon for the ten-thousandth time should not count the others.
 LAST = "SELECT max(number) AS number FROM coupon_uses WHERE coupon_id = %(coupon)s AND number IS NOT NULL"
@@ -71,7 +71,7 @@ def room(session: Session, coupon: Coupon, student_id: int, *, at: datetime) -> 
         CouponExhausted: there is none left, in all or for this student.
 
     """
-    lapse(session, coupon.id, at=at)
+    lapse(session, [coupon.id], at=at)
     own = {row["student_number"] for row in fetch(session, OWN, coupon=coupon.id, student=student_id)}
     if len(own) >= coupon.max_redemptions_per_student:
         raise _used_by_student(coupon)
@@ -105,9 +105,9 @@ def _used_up(coupon: Coupon) -> CouponExhausted:
     return CouponExhausted(f"Choose another coupon: {coupon.code} was used as often as it may be.")
 
 
-def lapse(session: Session, coupon_id: int, *, at: datetime) -> None:
+def lapse(session: Session, coupon_ids: Collection[int], *, at: datetime) -> None:
     """Release what Checkouts held for longer than they may."""
-    fetch(session, LAPSE, coupon=coupon_id, at=at)
+    fetch(session, LAPSE, coupons=list(coupon_ids), at=at)
 
 
 def take(session: Session, coupon: Coupon, student_id: int, *, at: datetime) -> int:
@@ -170,7 +170,7 @@ def release(session: Session, use_id: int) -> bool:
 
 def highest(session: Session, coupon: Coupon, *, at: datetime) -> Numbers:
     """Return the highest numbers in use of a locked coupon; 0 where there are none."""
-    lapse(session, coupon.id, at=at)
+    lapse(session, [coupon.id], at=at)
     statement = "SELECT max(number) AS number, max(student_number) AS own FROM coupon_uses WHERE coupon_id = %(coupon)s"
     (row,) = fetch(session, statement, coupon=coupon.id)
     return Numbers(row["number"] or 0, row["own"] or 0)

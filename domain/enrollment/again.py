@@ -23,6 +23,17 @@ SELECT e.id, e.organization_id, e.student_id, e.student_package_id AS package_id
   FROM student_course_enrollments e JOIN student_packages k ON k.id = e.student_package_id
  WHERE k.order_id = ANY(%(orders)s) ORDER BY e.id
 """
+# Second purchases of a course that wait for staff, whose first one went back just now.
+SECONDS = """
+SELECT e.id, e.organization_id, e.student_id, e.student_package_id AS package_id, e.course_program_id AS program_id,
+       e.status, e.cohort_id, e.place, e.details, e.created_at, k.order_id
+  FROM student_course_enrollments e JOIN student_packages k ON k.id = e.student_package_id
+ WHERE e.status = 'NEEDS_REVIEW' AND e.review_reason = 'SECOND_PURCHASE' AND k.order_id <> ALL(%(orders)s)
+   AND EXISTS (SELECT FROM student_course_enrollments first JOIN student_packages x ON x.id = first.student_package_id
+                WHERE x.order_id = ANY(%(orders)s) AND first.student_id = e.student_id
+                  AND first.course_program_id = e.course_program_id)
+ ORDER BY e.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,16 @@ def to_settle(transaction: Transaction, told: Mapping[int, Heard], takers: Mappi
     """Return the enrollments that are to be settled anew, of what was told of orders and of those with new owners."""
     orders = list({*told, *takers})
     rows = fetch(transaction, STANDING, orders=orders) if orders else []
-    return [again for row in rows if (again := _again(row, told.get(row["order_id"]), takers.get(row["order_id"])))]
+    again = [each for row in rows if (each := _again(row, told.get(row["order_id"]), takers.get(row["order_id"])))]
+    gone = [order for order, heard in told.items() if heard.is_revoked]
+    return again + [_second(row) for row in (fetch(transaction, SECONDS, orders=gone) if gone else ())]
+
+
+def _second(row: Mapping[str, Any]) -> Again:
+    """Return a second purchase that may be the only one by now."""
+    details, owner = row["details"], (row["organization_id"], row["student_id"], row["package_id"], row["program_id"])
+    bought = Bought(*owner, details.get("cohort"), is_revoked=False, paid_at=row["created_at"])
+    return Again(row["id"], bought, EnrollmentStatus(row["status"]), row["cohort_id"], row["place"], details)
 
 
 def _again(row: Mapping[str, Any], told: Heard | None, taker: int | None) -> Again | None:

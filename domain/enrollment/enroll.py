@@ -120,6 +120,10 @@ class Settled:
         }
 
 
+# What an enrollment is between two places.
+LEFT = Settled(EnrollmentStatus.REVOKED).columns | {"completed_at": None}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Courses as they are now: those with a step that nothing serves, and cohorts by name, locked."""
@@ -160,9 +164,9 @@ def enroll(
         if each.place and (cohort := plan.cohorts.get(each.cohort_id or 0)):
             cohort.places.discard(each.place)
     anew = {each.id: settle(each.bought, plan, claims) for each in again}
-    for each in again:
-        # One by one: whoever leaves a place goes before who gets it.
-        update(transaction, StudentCourseEnrollment, [_changes(each, anew[each.id])])
+    # Whoever leaves a place goes before who gets it.
+    update(transaction, StudentCourseEnrollment, [LEFT | {"id": each.id} for each in again if _moves(each, anew)])
+    update(transaction, StudentCourseEnrollment, [_changes(each, anew[each.id]) for each in again])
     settled = {each.package_id: settle(each, plan, claims) for each in bought}
     new = [_row(each, settled[each.package_id], at) for each in bought]
     created = insert(transaction, StudentCourseEnrollment, new, returning="id, student_package_id")
@@ -210,6 +214,13 @@ def _objection(bought: Bought, cohort: Cohort | None, plan: Plan, claims: Sequen
     if bought.program_id in plan.unserved:
         return ReviewReason.STEP_RETIRED
     return None
+
+
+def _moves(again: Again, anew: Mapping[int, Settled]) -> bool:
+    """Say whether an enrollment leaves a place that somebody else may get."""
+    settled = anew[again.id]
+    stays = settled.cohort and settled.place and (settled.cohort.id, settled.place) == (again.cohort_id, again.place)
+    return again.place is not None and not stays
 
 
 def _leaves(again: Again, settled: Settled) -> bool:

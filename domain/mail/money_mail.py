@@ -1,4 +1,4 @@
-"""What mails tell of money: a refund that is done, or a payment that failed."""
+"""What mails tell of money: a refund that is done, one that failed after all, or a payment that failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from db.transaction import fetch
 from domain.mail.letter import Card, Letter, envelope
 from domain.mail.voice import Voice, voice_of
 
-REFUNDED, FAILED = "refund.done", "payment.failed"
+REFUNDED, UNDONE, FAILED = "refund.done", "refund.failed", "payment.failed"
+# What a refund is that did not go back in the end.
+CAME_TO_NOTHING = frozenset({"failed", "canceled"})
 # What an order is that was never paid, and will not be.
 GIVEN_UP = frozenset({OrderStatus.FAILED, OrderStatus.EXPIRED})
 
@@ -23,6 +25,7 @@ SELECT n.message_id::text, g.name AS organization, g.email_sender, g.slug, g.tim
        o.id, o.status, o.list_price, o.currency, r.name AS product,
        p.facts -> n.dedupe_key ->> 'status' AS refund_status, (p.facts -> n.dedupe_key ->> 'amount')::bigint AS refund,
        p.amount_received, p.amount_refunded, p.currency AS payment_currency,
+       coalesce(p.facts -> n.dedupe_key ->> 'currency', p.currency) AS refund_currency,
        (SELECT array_agg(k.name ORDER BY k.line, k.unit) FROM student_packages k WHERE k.order_id = o.id) AS packages
   FROM notifications n
   JOIN organizations g ON g.id = n.organization_id
@@ -42,6 +45,12 @@ def read_refund_mail(session: Session, notification_id: int, *, at: datetime) ->
     return refund_mail(row) if row["refund_status"] == "succeeded" else None
 
 
+def read_undone_mail(session: Session, notification_id: int, *, at: datetime) -> Letter | None:  # noqa: ARG001 - as all read
+    """Read what a mail about a refund that failed after all must say; None if it counts again."""
+    (row,) = fetch(session, ORDER, id=notification_id)
+    return undone_mail(row) if row["refund_status"] in CAME_TO_NOTHING else None
+
+
 def read_failed_mail(session: Session, notification_id: int, *, at: datetime) -> Letter | None:  # noqa: ARG001 - as all read
     """Read what a mail about a payment that failed must say; None if the order was paid after all."""
     (row,) = fetch(session, ORDER, id=notification_id)
@@ -51,9 +60,8 @@ def read_failed_mail(session: Session, notification_id: int, *, at: datetime) ->
 def refund_mail(row: Row) -> Letter:
     """Return the mail about a refund, of a row of `ORDER`."""
     voice = voice_of(row)
-    amount, total, paid = (
-        voice.money(row[name], row["payment_currency"]) for name in ("refund", "amount_refunded", "amount_received")
-    )
+    total, paid = (voice.money(row[name], row["payment_currency"]) for name in ("amount_refunded", "amount_received"))
+    amount = voice.money(row["refund"], row["refund_currency"])
     if row["amount_refunded"] < row["amount_received"]:
         of_all = voice.say("In all, {total} of the {paid} that you paid went back.", total=total, paid=paid)
     else:
@@ -63,6 +71,23 @@ def refund_mail(row: Row) -> Letter:
         heading=voice.say("Your refund is done"),
         cards=(Card(_bought(row, voice), (voice.say("{amount} went back to you", amount=amount),)),),
         notes=(of_all, voice.say("It may take your bank some days to show it.")),
+        facts=(voice.say("Order: {number}", number=row["id"]),),
+    )
+
+
+def undone_mail(row: Row) -> Letter:
+    """Return the mail about a refund that was done and failed after all, of a row of `ORDER`."""
+    voice = voice_of(row)
+    amount = voice.say("{amount} did not go back to you", amount=voice.money(row["refund"], row["refund_currency"]))
+    return Letter(
+        **envelope(row, voice, amount),
+        heading=voice.say("Your refund failed"),
+        cards=(Card(_bought(row, voice), (amount,)),),
+        notes=(
+            voice.say("It had been made, but your bank did not take it, or it was called off. The studio knows."),
+            voice.say("Credits that it had taken back are there again; what was cancelled is not booked again."),
+            voice.say("If you hear nothing about the money, ask the studio."),
+        ),
         facts=(voice.say("Order: {number}", number=row["id"]),),
     )
 

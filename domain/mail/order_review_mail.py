@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.models import ReviewKind
 from db.transaction import fetch
 from domain.mail.letter import Card, Letter, envelope
-from domain.mail.voice import msgid, voice_of
+from domain.mail.voice import Voice, msgid, voice_of
 
 REVIEW = "order.review"
 
@@ -76,6 +76,12 @@ def review_mail(row: Mapping[str, Any]) -> Letter:
         notes=(voice.say(advice), voice.say("Once you have seen to it, settle it: then it leaves the list.")),
         facts=(
             voice.say("Order: {number}", number=row["id"]),
-            voice.say("In Stripe: {name}", name=row["about"]),
+            _name(row["about"], voice),
         ),
     )
+
+
+def _name(about: str, voice: Voice) -> str:
+    """Return by what staff find it: Stripe's name, or the number of a refund of ours that Stripe did not make."""
+    _, is_ours, number = about.partition("refund:")
+    return voice.say("Refund: {number}", number=number) if is_ours else voice.say("In Stripe: {name}", name=about)

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from db.transaction import fetch
 from domain.mail.enrollment_mail import ASSIGNED, REVOKED
-from domain.mail.money_mail import FAILED, REFUNDED
+from domain.mail.money_mail import FAILED, REFUNDED, UNDONE
 from domain.mail.package_mail import EXPIRING
 from domain.mail.step_mail import UNBOOKED
 from domain.purchase.grant_rows import RECEIPT
 
 # News as long as it is true, however late: whether it is, is seen when it leaves. Of a pass that has ended it is not.
-STILL_NEWS = (UNBOOKED, EXPIRING, REFUNDED, FAILED, REVOKED, ASSIGNED)
+STILL_NEWS = (UNBOOKED, EXPIRING, REFUNDED, UNDONE, FAILED, REVOKED, ASSIGNED)
 # What was no longer true about a purchase may be true again: a refund can fail. A booking's next change has a
 # mail of its own, and one of a session that was is no news.
 RETRY = """

@@ -32,6 +32,7 @@ BY_KIND: Mapping[CallKind, Acting] = {
     CallKind.PRICE_UPDATE: product_answer,
     CallKind.COUPON_CREATE: checkout,
     CallKind.CHECKOUT_CREATE: checkout,
+    CallKind.CHECKOUT_EXPIRE: checkout,
     CallKind.REFUND_CREATE: refund_answer,
 }
 

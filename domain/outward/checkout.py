@@ -1,7 +1,8 @@
 """A Checkout at Stripe: what is bought is checked as at the desk, a coupon is held, and Stripe is asked for the page.
 
-The journey: the student is held, then the coupon, then the cohort; `wanted` says in plain Python what Stripe is asked
-for; the command waits for its answer. A coupon is one of Stripe's first, made for this Checkout alone.
+The journey: the student is held, then the coupon, then the cohort; `checkout_page` says in plain Python what Stripe is
+asked for; the command waits for its answer. A coupon is one of Stripe's first, made for this Checkout alone. One that
+an earlier page of the student's holds is had from there first: see `checkout_earlier`.
 """
 
 from __future__ import annotations
@@ -16,20 +17,28 @@ from db.models import CallKind
 from db.transaction import fetch
 from domain.booking.shape import written
 from domain.desk import coupon_use
-from domain.errors import NotFound, Refusal, StripeRefused, StripeUnavailable
+from domain.errors import CouponExhausted, NotFound, Refusal, StripeRefused, StripeUnavailable
 from domain.family import Answer, Asked, Family, Job, check_begun
 from domain.outward.call import Call, Response, Wanted, want
 from domain.outward.checkout_command import CHECKOUT, Checkout, read
-from domain.outward.checkout_page import Buyer, Use, coupon_params, discount, page_params
+from domain.outward.checkout_earlier import earlier_page
+from domain.outward.checkout_flaw import GONE, tell_again, without_customer, without_price
+from domain.outward.checkout_page import Buyer, Params, Use, coupon_params, discount, line, page_params
 from domain.outward.checkout_rules import bought_with, check_cohort
 from domain.outward.job import finish
 from domain.outward.product_rows import product_of_code
+from domain.outward.product_sync import SyncProduct
 from domain.purchase.holder import hold
 from domain.purchase.products import product_on_sale
 
 # Whoever waits for a page to pay on has gone by then.
 GIVE_UP_AFTER = timedelta(seconds=20)
 
+# Stripe closes a page that is open, and no other.
+PAID = "Choose another coupon: an earlier page holds this one, and was paid, or its payment is under way."
+# A page holds its use for as long as it can be paid on.
+KEEP = "UPDATE coupon_uses SET held_until = %(expires_at)s WHERE id = %(use)s AND status = 'HELD'"
+JOB = "SELECT id, organization_id, student_id, request, due_at FROM jobs WHERE id = %(id)s"
 # Of several customers the one who paid last.
 BUYER = """
 SELECT s.id, s.external_id, s.email,
@@ -52,6 +61,11 @@ def ask_stripe(session: Session, command: Checkout, *, at: datetime) -> Asked:
 
     """
     check_begun(command.due_at, at=at)
+    return want_first(session, command, give_up_at=at + GIVE_UP_AFTER, at=at)
+
+
+def want_first(session: Session, command: Checkout, *, give_up_at: datetime, at: datetime) -> Asked:
+    """Do what `ask_stripe` does with a command that was begun in time; raises as it does."""
     hold(session, [command.student_id])
     (row,) = fetch(session, BUYER, id=command.student_id)
     product = product_on_sale(session, command.organization_id, command.product_code)
@@ -60,40 +74,79 @@ def ask_stripe(session: Session, command: Checkout, *, at: datetime) -> Asked:
         raise NotFound("There is no product of this code on sale: GET /api/packages and /api/courses list them.")
     coupon, deal = bought_with(session, command, product, is_subscription=known.billing_interval is not None, at=at)
     check_cohort(session, command, product, at=at)
-    use = Use(coupon_use.hold(session, coupon.id, command.student_id, at=at), coupon.code) if coupon else None
-    buyer = Buyer(**row)
-    page = page_params(known, buyer, command, deal.paid, use)
-    context: dict[str, Any] = {"use": use.id if use else None, "email": buyer.email if buyer.is_reachable else None}
     about: dict[str, Any] = {"organization_id": command.organization_id, "job_id": command.job_id}
-    about |= {"give_up_at": at + GIVE_UP_AFTER}
-    if use and discount(known, deal.paid):
-        coupon_at_stripe = coupon_params(known, deal.paid, use)
-        context |= {"page": page}
-        want(session, Wanted(kind=CallKind.COUPON_CREATE, params=coupon_at_stripe, context=context, **about), at=at)
+    about |= {"give_up_at": give_up_at}
+    try:
+        use = Use(coupon_use.hold(session, coupon.id, command.student_id, at=at), coupon.code) if coupon else None
+    except CouponExhausted:
+        if coupon is None or not (first := earlier_page(session, command, coupon.id, about)):
+            raise
     else:
-        want(session, Wanted(kind=CallKind.CHECKOUT_CREATE, params=page, context=context, **about), at=at)
+        buyer = Buyer(**row)
+        page = page_params(known, buyer, command, deal.paid, use)
+        context: dict[str, Any] = {"use": use.id if use else None, "email": buyer.email if buyer.is_reachable else None}
+        context |= {"product": product.id, "spelled": line(known, deal.paid, is_spelled=True)}
+        first = _first(known, deal.paid, use, page, about | {"context": context})
+    want(session, first, at=at)
     return Asked()
 
 
+def _first(product: SyncProduct, paid: int, use: Use | None, page: Params, about: Mapping[str, Any]) -> Wanted:
+    """Return what Stripe is asked for first: a coupon where there is something to take off, else the page."""
+    if use and discount(product, paid):
+        more = {"context": about["context"] | {"page": page}}
+        return Wanted(kind=CallKind.COUPON_CREATE, params=coupon_params(product, paid, use), **{**about, **more})
+    return Wanted(kind=CallKind.CHECKOUT_CREATE, params=page, **about)
+
+
 def answered(session: Session, call: Call, response: Response, *, at: datetime) -> None:
-    """Go on with the page once its coupon is there; end the command with the page."""
-    if call["kind"] == CallKind.COUPON_CREATE:
+    """Go on with the page once its coupon is there; end the command with the page, and hold its coupon as long."""
+    if call["kind"] == CallKind.CHECKOUT_EXPIRE:
+        _begin_anew(session, call, at=at)
+    elif call["kind"] == CallKind.COUPON_CREATE:
         page = call["context"]["page"] | {"discounts": [{"coupon": response["id"]}]}
         _ask_for_page(session, call, page, at=at)
     else:
+        expires_at = datetime.fromtimestamp(response["expires_at"], UTC)
+        fetch(session, KEEP, use=call["context"].get("use"), expires_at=expires_at)
         finish(session, call["job_id"], _result(response), at=at)
 
 
 def refused(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
-    """Give back the coupon and end the command; where Stripe has lost the customer, ask again without."""
-    if call.get("stripe_code") == "resource_missing" and call.get("stripe_param") == "customer":
-        page = {name: value for name, value in call["params"].items() if name != "customer"}
-        email = call["context"].get("email")
-        _ask_for_page(session, call, page | ({"customer_email": email} if email else {}), at=at)
+    """Give back the coupon and end the command; where Stripe has lost the customer or the price, ask again without."""
+    if call["kind"] == CallKind.CHECKOUT_EXPIRE:
+        _not_expired(session, call, code, reason, at=at)
+        return
+    if page := without_customer(call) or without_price(call, reason):
+        tell_again(session, call, reason, at=at)
+        _ask_for_page(session, call, page, at=at)
         return
     if use := call["context"].get("use"):
         coupon_use.release(session, use)
     finish(session, call["job_id"], _refusal(code, reason), at=at)
+
+
+def _begin_anew(session: Session, call: Call, *, at: datetime) -> None:
+    """Give back what the earlier page held, which nobody can pay on any more, and go on with the command."""
+    (job,) = fetch(session, JOB, id=call["job_id"])
+    # Before the coupon, as everywhere.
+    hold(session, [job["student_id"]])
+    coupon_use.release(session, call["context"]["held"])
+    try:
+        with session.begin_nested():
+            want_first(session, read(job), give_up_at=call["give_up_at"], at=at)
+    except Refusal as refusal:
+        finish(session, job["id"], refusal, at=at)
+
+
+def _not_expired(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
+    """End the command where the earlier page stands; one that Stripe does not have is nobody's to pay on."""
+    if call.get("stripe_code") == GONE:
+        _begin_anew(session, call, at=at)
+    elif code == StripeRefused.code and "expire" in reason.lower():
+        finish(session, call["job_id"], CouponExhausted(PAID), at=at)
+    else:
+        finish(session, call["job_id"], _refusal(code, reason), at=at)
 
 
 def _ask_for_page(session: Session, call: Call, page: Mapping[str, Any], *, at: datetime) -> None:

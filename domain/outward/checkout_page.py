@@ -63,7 +63,7 @@ def page_params(product: SyncProduct, buyer: Buyer, command: Checkout, paid: int
     renewed = product.billing_interval is not None
     page: Params = {
         "mode": "subscription" if renewed else "payment",
-        "line_items": [_line(product, paid)],
+        "line_items": [line(product, paid)],
         "metadata": tags,
         "success_url": command.success_url,
         "cancel_url": command.cancel_url,
@@ -77,9 +77,9 @@ def page_params(product: SyncProduct, buyer: Buyer, command: Checkout, paid: int
     return page | _who(buyer)
 
 
-def _line(product: SyncProduct, paid: int) -> Params:
+def line(product: SyncProduct, paid: int, *, is_spelled: bool = False) -> Params:
     """Return what is sold: by today's price, or spelled out where Stripe has none, or a coupon makes it dearer."""
-    if product.todays and paid <= product.price:
+    if product.todays and paid <= product.price and not is_spelled:
         return {"price": product.todays.stripe_price_id, "quantity": 1}
     data: Params = {
         "currency": product.currency.lower(),

@@ -10,12 +10,15 @@ from sqlalchemy.orm import Session
 
 from db.models import JobStatus
 from db.transaction import fetch
-from domain.errors import Refusal
+from domain.errors import Refusal, StripeRefused, StripeUnavailable
 from domain.redaction import redact
 
 # Whoever waits for a job listens here; a message names jobs that are finished, and says nothing else.
 CHANNEL = "jobs"
 NOTIFY = "SELECT pg_notify(%(channel)s, %(ids)s)"
+
+# A job that ended answers the same for ever, also where trying again may help.
+ANOTHER_KEY = "To try again, send it with another Idempotency-Key."
 
 # What ended otherwise meanwhile stays as it is.
 FINISH = """
@@ -46,5 +49,8 @@ def finish(session: Session, job_id: int, outcome: dict[str, Any] | Refusal, *, 
 def _problem(refusal: Refusal) -> dict[str, Any]:
     """Return what the caller is told, as of a command that was refused at once."""
     about = {"field": refusal.field, "more": refusal.more}
-    said = {"code": refusal.code, "detail": redact(str(refusal))}
+    detail = str(refusal)
+    if isinstance(refusal, StripeRefused | StripeUnavailable):
+        detail = f"{detail.rstrip('.')}. {ANOTHER_KEY}"
+    said = {"code": refusal.code, "detail": redact(detail)}
     return said | {name: value for name, value in about.items() if value}

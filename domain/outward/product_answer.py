@@ -54,6 +54,15 @@ UPDATE stripe_prices
        active = %(active)s AND %(unit_amount)s::bigint IS NOT NULL
  WHERE product_id = %(product)s AND stripe_price_id = %(price)s
 """
+# Another account, or mode, may have none of what this one had. The prices stay, so that late payments name them; those
+# that nobody has looked at may be there.
+LOSE_PRODUCT = (
+    "UPDATE products SET stripe_product_id = NULL WHERE id = %(product)s AND stripe_product_id = %(gone)s RETURNING id"
+)
+LOSE_PRICES = "UPDATE stripe_prices SET active = FALSE WHERE product_id = %(product)s AND unit_amount IS NOT NULL"
+LOSE_PRICE = "UPDATE stripe_prices SET active = FALSE WHERE product_id = %(product)s AND stripe_price_id = %(gone)s"
+# Nobody needs to mend what was gone on from.
+GO_ON = "UPDATE stripe_calls SET status = 'VOID' WHERE id = %(id)s AND status = 'PARKED'"
 # Asked for, and none of this product's.
 FORGET = """
 UPDATE stripe_prices SET active = FALSE
@@ -64,7 +73,7 @@ UPDATE stripe_prices SET active = FALSE
 def want_due(session: Session, *, at: datetime) -> int:
     """Want the first call about products that Stripe must be told of, a batch of them; return how many there were."""
     ids = [row["id"] for row in fetch(session, DUE, at=at)]
-    _go_on(session, list(read_products(session, ids).values()), None, at=at)
+    _go_on(session, list(read_products(session, ids).values()), {}, at=at)
     return len(ids)
 
 
@@ -72,33 +81,64 @@ def answered(session: Session, call: Call, response: Response, *, at: datetime) 
     """Note what Stripe has by now, and want the next call, if there is one."""
     product_id: int = call["product_id"]
     (held,) = fetch(session, HOLD, id=product_id)
-    told: Told = call["context"].get("told")
+    context = dict(call["context"])
     kind = CallKind(call["kind"])
     if kind in {CallKind.PRODUCT_CREATE, CallKind.PRODUCT_UPDATE}:
-        told = _note_product(session, call, response, held["stripe_product_id"], at=at) or told
+        told = _note_product(session, call, response, held["stripe_product_id"], at=at)
+        context |= {"told": dict(told)} if told else {}
     else:
         _note_prices(session, call, response, at=at)
-    _go_on(session, list(read_products(session, [product_id]).values()), told, at=at)
+    _go_on(session, list(read_products(session, [product_id]).values()), context, at=at)
 
 
 def refused(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:  # noqa: ARG001 - the row has them
-    """Leave a product due that Stripe will not have so; a price that is not there is one that cannot be bought."""
-    fetch(session, HOLD, id=call["product_id"])
-    if call["kind"] == CallKind.PRICE_LIST and call.get("stripe_code") == GONE and "id" in call["params"]:
-        fetch(session, FORGET, product=call["product_id"], price=call["params"]["id"])
-        _go_on(session, list(read_products(session, [call["product_id"]]).values()), None, at=at)
+    """Leave a product due that Stripe will not have so; what is not there is forgotten, and made anew."""
+    product_id: int = call["product_id"]
+    fetch(session, HOLD, id=product_id)
+    if call.get("stripe_code") != GONE:
+        return
+    context = dict(call["context"])
+    if price := _missing_price(call):
+        fetch(session, LOSE_PRICE, product=product_id, gone=price)
+    elif context.get("anew"):
+        # Stripe has just said that it made it.
+        return
+    elif product := _missing_product(call):
+        if fetch(session, LOSE_PRODUCT, product=product_id, gone=product):
+            fetch(session, LOSE_PRICES, product=product_id)
+        context = {"anew": True}
+    else:
+        return
+    fetch(session, GO_ON, id=call["id"])
+    _go_on(session, list(read_products(session, [product_id]).values()), context, at=at)
 
 
-def _go_on(session: Session, products: Sequence[SyncProduct], told: Told, *, at: datetime) -> None:
-    """Want what is next of each product, held by then; what Stripe has is due no more."""
+def _missing_price(call: Call) -> str | None:
+    """Return the price that Stripe does not have of what a call names."""
+    params: Mapping[str, Any] = call["params"]
+    if call["kind"] == CallKind.PRODUCT_UPDATE:
+        return params.get("default_price") if call.get("stripe_param") == "default_price" else None
+    return params.get("id")
+
+
+def _missing_product(call: Call) -> str | None:
+    """Return the product that Stripe does not have of what a call names."""
+    params: Mapping[str, Any] = call["params"]
+    return params.get("id" if call["kind"] == CallKind.PRODUCT_UPDATE else "product")
+
+
+def _go_on(session: Session, products: Sequence[SyncProduct], context: Mapping[str, Any], *, at: datetime) -> None:
+    """Want what is next of each product, held by then; what Stripe has is due no more.
+
+    `context` goes with it: `told` is what Stripe said of the product in this turn, `anew` that it had lost it.
+    """
     done = []
     for product in products:
-        step = next_step(product, told)
+        step = next_step(product, context.get("told"))
         if step is None:
             done.append(product.id)
             continue
         about: dict[str, Any] = {"organization_id": product.organization_id, "product_id": product.id}
-        context = {} if told is None else {"told": dict(told)}
         want(session, Wanted(kind=step.kind, params=step.params, context=context, **about), at=at)
     if done:
         fetch(session, DONE, ids=done)
@@ -144,4 +184,4 @@ def _note_price(session: Session, call: Call, said: Mapping[str, Any], *, at: da
 
 def _keep(session: Session, call: Call, fact: drift.CatalogFact, *, at: datetime) -> None:
     """Keep what Stripe says beside what the catalog says, as its events are."""
-    drift.keep(session, [drift.Heard(call["id"], call["organization_id"], None, None, fact)], at=at)
+    drift.keep(session, [drift.Heard(call["id"], call["organization_id"], None, None, fact, call["id"])], at=at)

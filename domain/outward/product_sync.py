@@ -23,7 +23,10 @@ Told = Mapping[str, Any] | None
 
 @dataclass(frozen=True, slots=True)
 class SyncPrice:
-    """A price that Stripe has for a product; what it asks for is None where nobody has looked yet."""
+    """A price that Stripe has for a product; what it asks for is None where nobody has looked yet.
+
+    `stripe_product_id` is of which product Stripe says it is, where that is not another one's of the catalog.
+    """
 
     stripe_price_id: str
     unit_amount: int | None
@@ -32,6 +35,7 @@ class SyncPrice:
     billing_interval_count: int
     lookup_key: str | None
     active: bool
+    stripe_product_id: str | None = None
 
     @property
     def is_unknown(self) -> bool:
@@ -43,7 +47,8 @@ class SyncPrice:
 class SyncProduct:
     """A product as the catalog has it, with the prices that Stripe has for it. Money in minor units.
 
-    `bundle` is what it holds in words, `course_code` the code of a course, `description` what buyers read.
+    `bundle` is what it holds in words, `course_code` the code of a course, `description` what buyers read. One that
+    `is_archived` is off sale at Stripe, by whoever's hand: none of its prices can be bought there.
     """
 
     id: int
@@ -61,6 +66,7 @@ class SyncProduct:
     on_sale: bool
     stripe_product_id: str | None
     prices: tuple[SyncPrice, ...] = ()
+    is_archived: bool = False
 
     @property
     def lookup_key(self) -> str:
@@ -75,8 +81,18 @@ class SyncProduct:
 
     @property
     def todays(self) -> SyncPrice | None:
-        """The price at Stripe that asks for what it costs now."""
-        return todays_price(self, self.prices)
+        """The price at Stripe that asks for what it costs now; None where none can be bought."""
+        return None if self.is_archived else self.kept
+
+    @property
+    def kept(self) -> SyncPrice | None:
+        """The price of this very product of Stripe's that asks for what it costs now, archived or not."""
+        return todays_price(self, [price for price in self.prices if self._has(price)])
+
+    def _has(self, price: SyncPrice) -> bool:
+        """Say whether a price is of this very product of Stripe's, as far as that is known of both."""
+        own, whose = self.stripe_product_id, price.stripe_product_id
+        return own is None or whose is None or own == whose
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +143,7 @@ def _changes(product: SyncProduct, told: Told) -> Params:
 def _of_prices(product: SyncProduct, told: Mapping[str, Any]) -> Step | None:
     if any(price.is_unknown for price in product.prices):
         return Step(CallKind.PRICE_LIST, {"product": product.stripe_product_id})
-    todays = product.todays
+    todays = product.kept
     if todays is None:
         return Step(CallKind.PRICE_CREATE, _new_price(product))
     if todays.lookup_key is None:

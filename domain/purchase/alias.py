@@ -51,7 +51,6 @@ class Names:
 def read_names(session: Session, facts: Iterable[tuple[int, Fact]], keys: Sequence[Key]) -> Names:
     """Return what the names of payments mean, in a batch that says `facts` of organizations, with one statement."""
     said = [(organization, fact) for organization, fact in facts if isinstance(fact, PurchaseFact)]
-    links = {(organization, fact.intent): (organization, fact.key) for organization, fact in said if fact.intent}
     subscriptions = {(organization, fact.subscription) for organization, fact in said if fact.subscription}
     rows = []
     if keys:
@@ -60,7 +59,12 @@ def read_names(session: Session, facts: Iterable[tuple[int, Fact]], keys: Sequen
     known = {(row["organization_id"], row["stripe_key"]): row for row in rows}
     wholes = {key: (key[0], row["whole"]) for key, row in known.items() if row["whole"]}
     subscriptions |= {(key[0], row["subscription"]) for key, row in known.items() if row["subscription"]}
-    return Names(wholes, {key: whole for key, whole in links.items() if key != whole}, frozenset(subscriptions))
+    of_subscriptions = {key for key, row in known.items() if row["subscription"] and not row["whole"]}
+    of_subscriptions |= {(each, fact.key) for each, fact in said if fact.subscription}
+    links = {(each, fact.intent): (each, fact.key) for each, fact in said if fact.intent and fact.intent != fact.key}
+    # An invoice of a single purchase is that purchase's, whose PaymentIntent is its name.
+    links = {part: whole for part, whole in links.items() if whole in of_subscriptions}
+    return Names(wholes, links, frozenset(subscriptions))
 
 
 def attach(session: Session, names: Names, standing: Mapping[Key, Standing], *, at: datetime) -> dict[Key, Standing]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,9 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import Coupon, CouponType, CouponUse, CouponUseStatus, PaymentStatus, ReviewKind
-from domain.desk import coupon_use
+from db.transaction import fetch
+from domain.desk import coupon_batch, coupon_use
 from domain.desk.pricing import price
-from domain.errors import CouponExhausted, CouponInvalid
+from domain.errors import CouponInvalid
 from domain.purchase.grant_rows import Placed
 from domain.purchase.payment import Purchase
 from domain.purchase.recognition import CouponDeal, SaleLine
@@ -21,6 +22,9 @@ from domain.refund.notes import note
 
 # What will not be paid any more gives its use back.
 GIVEN_UP = frozenset({PaymentStatus.FAILED, PaymentStatus.EXPIRED})
+OF_ORDERS = """
+SELECT DISTINCT coupon_id FROM student_packages WHERE order_id = ANY(%(orders)s) AND coupon_id IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +69,25 @@ def _is_for(coupon: Coupon, line: SaleLine) -> bool:
     return not coupon.products or line.product.id in {product.id for product in coupon.products}
 
 
+def lock(session: Session, uses: Uses, orders: Collection[int]) -> None:
+    """Lock the coupons of uses, and those with which orders were bought: after their students, before cohorts."""
+    coupons = {held.coupon.id for held in uses.values()}
+    if orders:
+        coupons |= {row["coupon_id"] for row in fetch(session, OF_ORDERS, orders=list(orders))}
+    if coupons:
+        coupon_use.lock(session, coupons)
+
+
 def settle(session: Session, placed: Iterable[Placed], *, at: datetime) -> None:
-    """Say that what Checkouts held was used, for the packages that came of it; their students are held.
+    """Say that what Checkouts held was used, for the packages that came of it; students and coupons are held.
 
     One whose use lapsed while it was paid, and was taken by others, is left to staff: the payment is a fact.
     """
     used = {each.grant.coupon_use: each for each in placed if each.grant.coupon_use is not None}
     if not used:
         return
-    coupon_use.lock(session, {each.grant.package["coupon_id"] for each in used.values()})
-    for use, each in sorted(used.items()):
-        try:
-            coupon_use.settle(session, use, each.package_id, at=at)
-        except CouponExhausted:
-            note(session, [(each.order_id, ReviewKind.COUPON_EXHAUSTED, f"coupon_use:{use}")], at=at)
+    left = coupon_batch.settle_all(session, {use: each.package_id for use, each in used.items()}, at=at)
+    note(session, [(used[use].order_id, ReviewKind.COUPON_EXHAUSTED, f"coupon_use:{use}") for use in left], at=at)
 
 
 def release(session: Session, purchases: Mapping[Key, Purchase], uses: Uses) -> None:
@@ -86,6 +95,6 @@ def release(session: Session, purchases: Mapping[Key, Purchase], uses: Uses) -> 
     given_up = [uses[key].use for key, each in purchases.items() if key in uses and each.status in GIVEN_UP]
     held = {use.id: use.coupon_id for use in given_up if use.status is CouponUseStatus.HELD}
     if held:
+        # Held already where students were; nothing is locked after it in this transaction.
         coupon_use.lock(session, set(held.values()))
-    for use in sorted(held):
-        coupon_use.release(session, use)
+        coupon_batch.release_all(session, held)

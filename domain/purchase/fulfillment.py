@@ -7,7 +7,7 @@ whose it is is found (students locked), `decide` says in plain Python what must 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -21,12 +21,13 @@ from domain.mail.unsent import retry_unsent
 from domain.purchase.alias import Names, attach, read_names
 from domain.purchase.buyer import complete_addresses, find_buyers
 from domain.purchase.coupon_deal import HeldCoupon, Uses, read_uses, with_coupon
+from domain.purchase.coupon_deal import lock as lock_coupons
 from domain.purchase.coupon_deal import release as release_coupons
 from domain.purchase.coupon_deal import settle as settle_coupons
 from domain.purchase.grant import Sale, decide
 from domain.purchase.grant_rows import Placed, write
 from domain.purchase.holder import hold, lock_holders, refresh_flags
-from domain.purchase.payment import CHECKOUT, INVOICE, Fact, Purchase, PurchaseFact
+from domain.purchase.payment import CHECKOUT, INVOICE, INVOICE_PAYMENT, Fact, Purchase, PurchaseFact
 from domain.purchase.products import Catalog, hold_still, read_catalog
 from domain.purchase.recognition import SaleLine, recognise
 from domain.purchase.standing import Key, Standing, record
@@ -40,6 +41,7 @@ from domain.subscription.book import Held
 from domain.subscription.book import record as subscribe
 from domain.subscription.facts import SubscriptionFact
 from domain.subscription.renew import owners, renew
+from domain.subscription.subscriber import Subscribers, moves_to, read_subscribers
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,12 @@ class Told:
         about = [fact.key for fact in self.facts] + ([self.payment] if self.payment else [])
         return [(self.organization_id, key) for key in about]
 
+    @property
+    def mentioned(self) -> list[Key]:
+        """The PaymentIntents of which it only says which invoice they paid."""
+        told = (fact for fact in self.facts if isinstance(fact, PurchaseFact) and fact.teller == INVOICE_PAYMENT)
+        return [(self.organization_id, fact.intent) for fact in told if fact.intent]
+
 
 Judgement = list[SaleLine] | DomainError | NotReady
 Judged = Mapping[Key, Judgement]
@@ -70,21 +78,37 @@ def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int,
         Renamed: a payment became another name of one meanwhile; nothing was done, and it is to be tried again.
 
     """
-    names = read_names(session, _said(told), [key for each in told for key in each.keys])
+    mentioned = [key for each in told for key in each.mentioned]
+    names = read_names(session, _said(told), [*mentioned, *(key for each in told for key in each.keys)])
     subscriptions = subscribe(session, _of_subscriptions(told, names), at=at)
     facts: dict[Key, list[Fact]] = {names.settled(key): [] for each in told for key in each.keys}
+    facts |= {settled: [] for key in mentioned if (settled := names.settled(key)) not in facts}
     for each in told:
         for fact, key in zip(each.facts, each.keys, strict=False):
             facts[names.settled(key)].append(fact)
     standing = record(session, facts, at=at) if facts else {}
     standing |= attach(session, names, standing, at=at)
-    heard = {key: each for key, each in standing.items() if facts[key]}
+    subscribers = read_subscribers(session, subscriptions)
+    heard = {key: _of_subscriber(each, subscribers) for key, each in standing.items() if facts[key]}
     judged, uses = _judge_all(session, {key: each for key, each in heard.items() if not each.fulfilled})
-    release_coupons(session, {key: each.purchase for key, each in heard.items() if not each.fulfilled}, uses)
-    granted = _settle(session, heard, judged, subscriptions, at=at)
+    granted = _settle(session, heard, judged, uses, Subscribed(subscriptions, subscribers), at=at)
     new = [key[1] for key, each in heard.items() if each.is_new]
     wake(session, granted + new + [part[1] for part in names.links], at=at)
+    release_coupons(session, {key: each.purchase for key, each in heard.items() if not each.fulfilled}, uses)
     return {each.event_id: _verdict(each, names, standing, judged) for each in told}
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The subscriptions that a batch is about, held, and whose they are."""
+
+    held: Mapping[Key, Held]
+    subscribers: Subscribers
+
+
+def _of_subscriber(standing: Standing, subscribers: Subscribers) -> Standing:
+    name = subscribers.of(standing.purchase)
+    return replace(standing, purchase=replace(standing.purchase, subscriber=name)) if name else standing
 
 
 def _said(told: Sequence[Told]) -> list[tuple[int, Fact]]:
@@ -134,24 +158,26 @@ def _judge(purchase: Purchase, catalog: Catalog) -> Judgement:
         return refusal
 
 
-def _settle(
+def _settle(  # noqa: PLR0913 - what is known by then
     session: Session,
     standing: Mapping[Key, Standing],
     judged: Judged,
-    subscriptions: Mapping[Key, Held],
+    uses: Uses,
+    subscribed: Subscribed,
     *,
     at: datetime,
 ) -> list[str]:
     """Write orders and what they grant, or what new facts change about them; return the payments that granted."""
     concerned = {key: lines for key, each in standing.items() if (lines := _lines(each, judged.get(key))) is not None}
-    if not concerned and not subscriptions:
+    if not concerned and not subscribed.held:
         return []
     buyers = _buyers(session, [standing[key] for key in concerned], at=at)
     sales = [Sale(standing[key], lines, buyers[key]) for key, lines in concerned.items()]
-    moves = moves_of(session, sales)
+    moves = moves_to(session, subscribed.subscribers) | moves_of(session, sales)
     moved = {student for pair in moves.values() for student in pair}
-    subscribers = owners(session, subscriptions)
+    subscribers = owners(session, subscribed.held)
     hold(session, {*buyers.values(), *moved, *subscribers})
+    lock_coupons(session, uses, moves)
     again = to_settle(session, _told(sales), {order: taker for order, (_, taker) in moves.items()})
     plan = read_plan(session, _courses(sales, again), at=at)
     transfer(session, moves, at=at)
@@ -161,10 +187,10 @@ def _settle(
     decision = decide(sales, holders, at=at)
     placed = write(session, decision, at=at)
     settle_coupons(session, placed, at=at)
-    enroll(session, plan, _bought(placed, sales), again, at=at)
     turn(session, turns_of(sales, {each.grant.payment_id or 0: each.order_id for each in placed}), at=at)
+    enroll(session, plan, _bought(placed, sales), again, at=at)
     follow(session, _refunded(sales, placed), at=at)
-    renewed = renew(session, subscriptions, at=at)
+    renewed = renew(session, subscribed.held, at=at)
     release(session, [sale.standing.order.id for sale in sales if sale.is_back and sale.standing.order])
     retry_unsent(session, list(holders), at=at)
     flagged = {sale.student_id for sale in sales if sale.touches_flags}
@@ -256,6 +282,8 @@ def _verdict(told: Told, names: Names, standing: Mapping[Key, Standing], judged:
 
 def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
     if key not in standing:
+        if _is_of_single_purchase(fact, key, standing):
+            return Done()
         return Later("unknown_payment", f"payment {fact.key} was not seen yet", f"payment:{fact.key}")
     if not isinstance(fact, PurchaseFact):
         return Done()
@@ -266,6 +294,14 @@ def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Jud
         return Done()
     expected = fact.teller in {CHECKOUT, INVOICE} or fact.names_something
     return _refused(refusal, fact) if expected else Done()
+
+
+def _is_of_single_purchase(fact: Fact, key: Key, standing: Mapping[Key, Standing]) -> bool:
+    """Say whether a fact only tells of the invoice of a purchase that has its own name: its PaymentIntent's."""
+    if not isinstance(fact, PurchaseFact) or fact.intent is None:
+        return False
+    paid_by = standing.get((key[0], fact.intent))
+    return paid_by is not None and paid_by.purchase.from_checkout
 
 
 def _after_fulfilment(fact: PurchaseFact, standing: Standing) -> Verdict:

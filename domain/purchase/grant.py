@@ -176,7 +176,8 @@ def _grants(sale: Sale, holders: dict[int, Holder], *, at: datetime) -> list[Gra
             unit_of = replace(unit_of, package=package)
         order = sale.standing.order
         grants.append(replace(unit_of, payment_id=sale.standing.payment_id, order_id=order.id if order else None))
-        until = unit_of.package["all_access_expires_at"] or holder.all_access_until
+        ends = None if sale.purchase.is_revoked else unit_of.package["all_access_expires_at"]
+        until = ends or holder.all_access_until
         holders[holder.id] = replace(holder, event_sequence=unit_of.sequence, all_access_until=until)
     return grants
 

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from db.models import DisputeStatus, OrderStatus, PaymentStatus
+from domain.money import share
 
 Facts = dict[str, dict[str, Any]]
 
@@ -107,13 +108,17 @@ class PurchaseFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """What a refund says; `key` is the payment's, `ours` the refund that was ordered here, if it was."""
+    """What a refund says; `key` is the payment's, `ours` the refund that was ordered here, if it was.
+
+    `currency` is what the card was charged in, which may be another than the order's.
+    """
 
     source: str
     key: str
     status: str
     amount: int
     ours: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +185,12 @@ def _fullness(fact: dict[str, Any]) -> tuple[int, bytes]:
 
 @dataclass(frozen=True)
 class Purchase:
-    """A payment as the set of its facts tells it."""
+    """A payment as the set of its facts tells it; `subscriber` is whom its subscription means, if it names nobody."""
 
     organization_id: int
     key: str
     facts: Facts
+    subscriber: str | None = None
 
     def joined(self, facts: Facts) -> Purchase:
         """Return it with all that was said of it under another name."""
@@ -238,7 +244,19 @@ class Purchase:
     @property
     def refunded(self) -> int:
         """What went back, in minor units, never more than came in."""
-        return min(sum(refund.amount for refund in self.refunds if refund.counts), self.received)
+        back: dict[str, int] = {}
+        for said in self._of("refund:"):
+            if said["status"] in MONEY_BACK:
+                currency = said.get("currency") or self.currency
+                back[currency] = back.get(currency, 0) + int(said["amount"])
+        return min(sum(self._in_own(amount, currency) for currency, amount in back.items()), self.received)
+
+    def _in_own(self, amount: int, currency: str) -> int:
+        """Return what an amount is of what was received: of a charge in another currency, as much of it went back."""
+        charged = [int(said["amount"]) for said in self._purchases if said["currency"] == currency and said["amount"]]
+        if currency == self.currency or not charged:
+            return amount
+        return share(self.received * min(amount, charged[0]), charged[0])
 
     @property
     def refunds(self) -> tuple[RefundSaid, ...]:
@@ -277,7 +295,7 @@ class Purchase:
     @property
     def external_id(self) -> str | None:
         """The frontend's id of the student, where the purchase names one."""
-        return self._said("client_reference_id") or self._said("student_id")
+        return self._said("client_reference_id") or self._said("student_id") or self.subscriber
 
     @property
     def customer(self) -> str | None:

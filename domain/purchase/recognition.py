@@ -43,13 +43,15 @@ def recognise(purchase: Purchase, catalog: Catalog) -> list[SaleLine]:
     """Return what a purchase bought; empty for a PaymentIntent that names nothing, whose Checkout or invoice will.
 
     Raises:
-        Unrecognised: it is an invoice that names nothing.
+        Unrecognised: it is an invoice that names nothing, or pays for no period.
         UnknownProduct: it names something that the catalog does not have.
         NeedsLineItems: only Stripe knows.
         CurrencyMismatch: paid in another currency than the product's.
         PurchaseTooLarge: a cart of thousands.
 
     """
+    if purchase.from_invoice and purchase.period is None:
+        raise Unrecognised("the invoice pays for no period of its own, but for a change: see in Stripe what it is for")
     lines = _named(purchase, catalog) or _itemised(purchase, catalog)
     _check_size(lines)
     for line in lines:

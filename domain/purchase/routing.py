@@ -84,14 +84,16 @@ ORGANIZATIONS = """
 SELECT id, slug, stripe_account_id FROM organizations
  WHERE slug = ANY(%(slugs)s) OR stripe_account_id = ANY(%(accounts)s)
 """
-# A payment with an order is certain; one without may be the phantom of an event sent to the wrong place.
+# What an order hangs on is certain; other rows may be the phantoms of events sent to the wrong place.
 KNOWN = """
 SELECT p.stripe_key AS name, p.organization_id, EXISTS (SELECT 1 FROM orders o WHERE o.payment_id = p.id) AS certain
   FROM payments p WHERE p.stripe_key = ANY(%(payments)s)
 UNION ALL
 SELECT stripe_customer_id, organization_id, TRUE FROM stripe_customers WHERE stripe_customer_id = ANY(%(customers)s)
 UNION ALL
-SELECT stripe_key, organization_id, TRUE FROM subscriptions WHERE stripe_key = ANY(%(subscriptions)s)
+SELECT u.stripe_key, u.organization_id, EXISTS (SELECT 1 FROM payments p JOIN orders o ON o.payment_id = p.id
+           WHERE p.organization_id = u.organization_id AND p.subscription_key = u.stripe_key)
+  FROM subscriptions u WHERE u.stripe_key = ANY(%(subscriptions)s)
 """
 
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db.bulk import insert, update
-from db.models import Payment
+from db.models import DisputeStatus, Payment
 from db.transaction import fetch
-from domain.purchase.payment import Fact, Purchase, PurchaseFact, merge
+from domain.purchase.payment import INVOICE_PAYMENT, Fact, Purchase, PurchaseFact, merge
 
 Key = tuple[int, str]
 
@@ -94,13 +94,13 @@ class Renamed(Exception):
 def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetime) -> dict[Key, Standing]:
     """Add facts to their payments, and return where each payment stands now.
 
-    A payment begins with a purchase; facts of an unknown payment that are no purchase (a refund
+    A payment begins with a purchase; facts of an unknown payment that begin none (a refund
     that came first) leave nothing, and their key is not in the answer. Of one of which nothing is said
     the order is not read. New payments are inserted in the order of their keys, then those that stood
     already are locked in that order: whoever comes second waits, and finds what the first one did.
     """
     new = {key: Purchase(*key, merge({}, said)) for key, said in sorted(facts.items(), key=lambda item: item[0][::-1])}
-    begun = {key: purchase for key, purchase in new.items() if any(isinstance(f, PurchaseFact) for f in facts[key])}
+    begun = {key: purchase for key, purchase in new.items() if any(_begins(fact) for fact in facts[key])}
     rows = insert(
         session,
         Payment,
@@ -117,9 +117,14 @@ def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetim
     return standing | _continue(session, {key: facts[key] for key in facts if key not in standing}, at=at)
 
 
+def _begins(fact: Fact) -> bool:
+    """Say whether a payment begins with a fact: not with what only says by what an invoice was paid."""
+    return isinstance(fact, PurchaseFact) and fact.teller != INVOICE_PAYMENT
+
+
 def _row(purchase: Purchase, at: datetime) -> dict[str, object]:
     names = {"organization_id": purchase.organization_id, "stripe_key": purchase.key, "received_at": at}
-    names |= {"suspended_at": at if purchase.is_suspended else None}
+    names |= {"suspended_at": at if purchase.dispute is DisputeStatus.OPEN else None}
     return names | told_columns(purchase)
 
 
@@ -139,7 +144,7 @@ def told_columns(purchase: Purchase) -> dict[str, object]:
 
 def changed_columns(standing: Standing, *, at: datetime) -> dict[str, object]:
     """Return the columns of a payment that stood already, of which something new was said."""
-    since = (standing.suspended_at or at) if standing.purchase.is_suspended else None
+    since = (standing.suspended_at or at) if standing.purchase.dispute is DisputeStatus.OPEN else None
     return {"id": standing.payment_id, "suspended_at": since} | told_columns(standing.purchase)
 
 

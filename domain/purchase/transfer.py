@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from db.models import ReviewKind
 from db.transaction import fetch
+from domain.desk.coupon_batch import hand_over
 from domain.purchase.clash import free_clashes
 from domain.purchase.grant import Sale
+from domain.refund.notes import note
 
 # By order, who gives and who takes it.
 Moves = dict[int, tuple[int, int]]
@@ -30,7 +33,15 @@ MOVES = (
     "UPDATE student_packages SET student_id = new.taker FROM {moves} WHERE student_packages.order_id = new.order_id",
     """UPDATE student_course_enrollments SET student_id = new.taker FROM {moves}, student_packages k
         WHERE k.order_id = new.order_id AND student_course_enrollments.student_package_id = k.id""",
-    "UPDATE bookings SET student_id = new.taker FROM {moves} WHERE bookings.order_id = new.order_id",
+    """UPDATE bookings SET student_id = new.taker FROM {moves}
+        WHERE bookings.order_id = new.order_id AND bookings.guest_of IS NULL AND bookings.id <> ALL(%(kept)s)""",
+    # Guests are where their hosts are, whoever brought them.
+    """UPDATE bookings SET student_id = host.student_id FROM bookings host
+        WHERE host.id = bookings.guest_of AND host.student_id <> bookings.student_id
+          AND (host.order_id = ANY(%(orders)s) OR bookings.order_id = ANY(%(orders)s))""",
+    """UPDATE all_access_daily_usages SET student_id = new.student_id, slot = new.number
+         FROM unnest(%(uses)s::bigint[], %(students)s::bigint[], %(slots)s::smallint[]) AS new (id, student_id, number)
+        WHERE all_access_daily_usages.id = new.id""",
     """UPDATE notifications SET student_id = new.taker, status = 'PENDING' FROM {moves}
         WHERE notifications.order_id = new.order_id AND notifications.status <> 'SENT'""",
 )
@@ -48,13 +59,25 @@ def moves_of(session: Session, sales: Sequence[Sale]) -> Moves:
 
 
 def transfer(session: Session, moves: Moves, *, at: datetime) -> None:
-    """Give orders, with all that hangs on them and fits, to their buyers; all students concerned are held."""
+    """Give orders, with all that hangs on them and fits, to their buyers; students and coupons concerned are held.
+
+    What is over stays on its giver's record where it does not fit. A coupon that its taker has used as often as one
+    may stays used by its giver, and is put before staff.
+    """
     if not moves:
         return
     takers = [taker for _, taker in moves.values()]
-    free_clashes(session, dict(zip(moves, takers, strict=True)), at=at)
+    kept = free_clashes(session, dict(zip(moves, takers, strict=True)), at=at)
+    slots: Mapping[str, list[int]] = {
+        "uses": [slot.usage_id for slot in kept.slots],
+        "students": [slot.student_id for slot in kept.slots],
+        "slots": [slot.number for slot in kept.slots],
+    }
+    values = {"orders": list(moves), "takers": takers, "kept": list(kept.bookings)}
     for statement in MOVES:
-        fetch(session, statement.format(moves=ARRAYS), orders=list(moves), takers=takers)
+        fetch(session, statement.format(moves=ARRAYS), **values, **slots)
+    left = hand_over(session, list(moves), at=at)
+    note(session, [(order, ReviewKind.COUPON_EXHAUSTED, f"coupon_use:{use}") for order, use in left], at=at)
 
 
 def _followers(session: Session, named: Sequence[Sale]) -> Moves:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -15,13 +15,13 @@ from db.transaction import fetch
 from domain.booking.drafts import close, reopen
 from domain.booking.outgoing import Outgoing
 from domain.booking.rows import write
-from domain.booking.state import Package, Student
+from domain.booking.state import Student
 from domain.booking.students import complete, read_students
 from domain.purchase.grant import Sale
+from domain.purchase.lost_days import give_back, give_back_friends
+from domain.purchase.pass_queue import move_up
 from domain.purchase.payment import Purchase
 from domain.purchase.withdraw import withdraw
-from domain.studio.extension import last_of
-from domain.validity import end_of_days
 
 # The events; the first and the last are kinds of mail, too (domain.mail.standing_mail).
 REVOKED, SUSPENDED, REINSTATED = "package.revoked", "package.suspended", "package.reinstated"
@@ -30,12 +30,8 @@ REFUND, DISPUTE = "REFUNDED", "DISPUTE_LOST"
 PACKAGES = """
 SELECT id, order_id, student_id, product_code FROM student_packages WHERE order_id = ANY(%(orders)s) ORDER BY id
 """
-FRIENDS = """
-UPDATE student_packages k SET friend_pass_expires_at =
-       (k.friend_pass_expires_at AT TIME ZONE g.timezone + make_interval(days => new.days)) AT TIME ZONE g.timezone
-  FROM unnest(%(ids)s::bigint[], %(days)s::int[], %(since)s::timestamptz[]) AS new (id, days, since), organizations g
- WHERE k.id = new.id AND g.id = k.organization_id AND k.friend_pass_expires_at > new.since
-"""
+# By now: a dispute that is won may have given them days.
+LASTING = "SELECT id FROM student_packages WHERE id = ANY(%(ids)s) AND (expires_at IS NULL OR expires_at > %(at)s)"
 
 
 class State(StrEnum):
@@ -60,7 +56,13 @@ class Turn:
     order_id: int
     purchase: Purchase
     before: State
-    since: datetime | None
+    since: datetime | None = None
+    was_disputed: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a dispute is over that took days, and left the money, whatever a refund did besides."""
+        return self.was_disputed and self.purchase.dispute is DisputeStatus.WON
 
     @property
     def after(self) -> State:
@@ -89,11 +91,13 @@ def turns_of(sales: Iterable[Sale], granted: Mapping[int, int]) -> list[Turn]:
     for sale in sales:
         standing = sale.standing
         if standing.payment_id in granted:
-            turns.append(Turn(granted[standing.payment_id], sale.purchase, State.STANDING, None))
+            turns.append(Turn(granted[standing.payment_id], sale.purchase, State.STANDING))
         elif standing.fulfilled and standing.order and standing.before:
-            before = State.of(standing.before)
-            turns.append(Turn(standing.order.id, sale.purchase, before, standing.suspended_at))
-    return [turn for turn in turns if turn.before is not turn.after]
+            known = standing.before
+            was_disputed = known.dispute is DisputeStatus.OPEN
+            turn = Turn(standing.order.id, sale.purchase, State.of(known), standing.suspended_at, was_disputed)
+            turns.append(turn)
+    return [turn for turn in turns if turn.before is not turn.after or turn.is_settled]
 
 
 def act(session: Session, turns: Sequence[Turn], *, at: datetime) -> None:
@@ -102,40 +106,42 @@ def act(session: Session, turns: Sequence[Turn], *, at: datetime) -> None:
         return
     by_order = {turn.order_id: turn for turn in turns}
     rows = fetch(session, PACKAGES, orders=list(by_order))
-    packages = [Turned(row["id"], row["student_id"], row["product_code"], by_order[row["order_id"]]) for row in rows]
-    gone = [each.id for each in packages if each.turn.after is State.REVOKED]
+    packages = [Turned(turn=by_order[row.pop("order_id")], **row) for row in rows]
+    gone = [each.id for each in packages if each.turn.after is State.REVOKED is not each.turn.before]
     withdraw(session, dict.fromkeys(gone, at), at=at)
     close(session, gone)
-    reopen(session, [each.id for each in packages if each.turn.before is State.REVOKED])
+    move_up(session, gone, at=at)
     _tell(session, packages, at=at)
+    back = fetch(session, LASTING, ids=[each.id for each in packages if _is_back(each)], at=at)
+    reopen(session, [row["id"] for row in back])
+
+
+def _is_back(package: Turned) -> bool:
+    return package.turn.before is State.REVOKED is not package.turn.after
 
 
 def _tell(session: Session, packages: Sequence[Turned], *, at: datetime) -> None:
     """Publish what became of each package, and give back the days that a dispute took."""
     students = read_students(session, {each.student_id for each in packages})
-    resumed = [each.id for each in packages if _is_resumed(each)]
-    if resumed:
-        complete(session, students, [], named=resumed, at=at)
-    outgoing, lost = Outgoing(), dict[int, int]()
+    settled = [each.id for each in packages if each.turn.is_settled]
+    if settled:
+        complete(session, students, [], named=settled, at=at)
+    outgoing, lost, given = Outgoing(), dict[int, datetime](), dict[int, int]()
     for each in packages:
-        student = students[each.student_id]
-        said: dict[str, Any] = {"reason": each.turn.reason} if each.turn.after is State.REVOKED else {}
-        if _is_resumed(each) and each.turn.since:
-            lost[each.id] = _resume(outgoing, student, student.packages[each.id], each.turn.since, at)
-            said = {"daysAdded": lost[each.id]}
-        _publish(outgoing, student, each, said, at=at)
+        student, since = students[each.student_id], each.turn.since
+        if each.turn.is_settled and since:
+            lost[each.id] = since
+            given[each.id] = give_back(outgoing, student, student.packages[each.id], since, at=at)
+        if each.turn.before is not each.turn.after:
+            _publish(outgoing, student, each, _why(each, given), at=at)
     write(session, outgoing, at=at)
-    values = {"ids": list(lost), "days": list(lost.values()), "since": [_since(packages, each) for each in lost]}
-    if any(lost.values()):
-        fetch(session, FRIENDS, **values)
+    give_back_friends(session, lost, at=at)
 
 
-def _since(packages: Sequence[Turned], package_id: int) -> datetime | None:
-    return next(each.turn.since for each in packages if each.id == package_id)
-
-
-def _is_resumed(package: Turned) -> bool:
-    return package.turn.before is State.SUSPENDED and package.turn.after is State.STANDING
+def _why(package: Turned, given: Mapping[int, int]) -> dict[str, Any]:
+    if package.turn.after is State.REVOKED:
+        return {"reason": package.turn.reason}
+    return {"daysAdded": given[package.id]} if package.id in given else {}
 
 
 def _publish(outgoing: Outgoing, student: Student, package: Turned, said: dict[str, Any], *, at: datetime) -> None:
@@ -147,31 +153,3 @@ def _publish(outgoing: Outgoing, student: Student, package: Turned, said: dict[s
     if what == REINSTATED or (what == REVOKED and package.turn.reason == DISPUTE):
         key = f"package:{package.id}:{student.sequence}:s{student.id}"
         outgoing.mail(student, what, key, student_package_id=package.id, at=at)
-
-
-def _resume(outgoing: Outgoing, student: Student, package: Package, since: datetime, at: datetime) -> int:
-    """Add the local days that a dispute took to the ends of a package; return how many.
-
-    Those of a pass go to the last one of those that follow it: a day that two passes pay for is none gained.
-    """
-    zone, began = student.zone, package.all_access.starts_at if package.all_access else package.starts_at
-    days = (at.astimezone(zone).date() - max(since, began or since).astimezone(zone).date()).days
-    if days <= 0:
-        return 0
-    gaining = package
-    if package.all_access and package.all_access.ends_at > since:
-        gaining = last_of(package, student, at=at)
-        window = gaining.all_access
-        assert window is not None  # noqa: S101 - only passes follow a pass
-        gaining.all_access = replace(window, ends_at=_later(window.ends_at, days, student))
-    for each in {package.id: package, gaining.id: gaining}.values():
-        # A pass that others follow ends where it did: its days are at the end of them all.
-        if (each is gaining or each.lines) and each.expires_at is not None and each.expires_at > since:
-            each.expires_at = each.extended_until = _later(each.expires_at, days, student)
-        outgoing.keep(each)
-    return days
-
-
-def _later(end: datetime, days: int, student: Student) -> datetime:
-    """Return the local midnight so many days behind an end."""
-    return end_of_days(end - timedelta(microseconds=1), days, student.zone.key)

@@ -6,6 +6,7 @@ The seats are offered on, what paid comes back, and the student is told of each.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session as Transaction
@@ -21,11 +22,12 @@ from domain.booking.release import most_new, release
 from domain.booking.rows import write
 from domain.booking.sessions import read_sessions
 from domain.booking.standing import Standing
-from domain.booking.state import Session, Student, Waiting, World
+from domain.booking.state import ENDLESS, Package, Session, Student, Waiting, World
 from domain.booking.students import complete, read_students
-from domain.enrollment.enrolled import enrollments_of
+from domain.enrollment.enrolled import read_enrollments
 from domain.enrollment.taking import takings
 from domain.errors import AllAccessUsedToday, PackageRevoked, PackageSuspended
+from domain.holding.package import PackageStatus
 from domain.waitlist.line import end, told_entry
 
 CLOSED = "waitlist.closed"
@@ -82,15 +84,15 @@ def _give_up(
     sessions = read_sessions(transaction, wanted, lock="FOR NO KEY UPDATE OF c")
     targets = [(row["student_id"], sessions[row["session_id"]]) for row in waits]
     named = packages + [each.student_package_id for each in (*bookings, *guests) if each.student_package_id]
-    enrollments = enrollments_of(transaction, [*bookings], at=at)
-    complete(transaction, students, targets, named=named, enrollments=enrollments or None, at=at)
+    enrollments = read_enrollments(transaction, students, at=at)
+    complete(transaction, students, targets, named=named, enrollments=enrollments, at=at)
     held = {each.id: each for each in (*bookings, *guests)}
     ids = reserve(transaction, "bookings", most_new(held.values()))
     world = World(students, sessions, held, {each.guest_of or 0: each for each in guests}, ids)
     outgoing = Outgoing()
     cancelled = sum(_cancel(Desk(world, outgoing, each.student_id, at), each) for each in bookings)
     for student_id, session in targets:
-        _leave_line(Desk(world, outgoing, student_id, at), session)
+        _leave_line(Desk(world, outgoing, student_id, at), session, since)
     write(transaction, outgoing, at=at)
     return cancelled
 
@@ -117,10 +119,10 @@ def _cancel(desk: Desk, booking: Standing) -> int:
     return len(rows)
 
 
-def _leave_line(desk: Desk, session: Session) -> None:
-    """Take a student out of a line whose place nothing that they hold would pay."""
+def _leave_line(desk: Desk, session: Session, gone: Collection[int]) -> None:
+    """Take a student out of a line whose place one of the packages that are gone would have paid, and nothing else."""
     entry = session.entry(desk.student_id)
-    if entry is None or _pays(desk.student, session):
+    if entry is None or _pays(desk.student, session) or not _paid(desk.student, session, gone):
         return
     end(desk, session, entry, WaitlistStatus.CLOSED, reason=PackageRevoked.code)
     _tell(desk, session, entry)
@@ -132,11 +134,39 @@ def _tell(desk: Desk, session: Session, entry: Waiting) -> None:
     desk.outgoing.mail(desk.student, CLOSED, f"waitlist:{entry.id}", waitlist_entry_id=entry.id, at=desk.at)
 
 
+def _paid(student: Student, session: Session, gone: Collection[int]) -> bool:
+    """Say whether one of the packages that are gone would have paid for a session."""
+    packages = [package for package in student.packages.values() if package.id in gone]
+    courses = [each.enrollment for each in packages if each.enrollment]
+    if any(step for course in courses for step in course.serves(session.id, session.class_id)):
+        return True
+    before = replace(student, packages={each.id: _as_it_was(each) for each in packages})
+    judged = [judgement for _, judgement in judge(before, session, next(iter(session.seats), None), Wish())]
+    return any(isinstance(each, Means | AllAccessUsedToday) for each in judged)
+
+
+def _as_it_was(package: Package) -> Package:
+    """Return a package as if its money and its days were there."""
+    window = package.all_access
+    return replace(
+        package,
+        status=PackageStatus.ACTIVE,
+        expires_at=None,
+        all_access=replace(window, ends_at=ENDLESS) if window else None,
+    )
+
+
 def _pays(student: Student, session: Session) -> bool:
     """Say whether something else would pay for a session, at once or when its own trouble is over."""
-    if any(each.step.is_open and each.lasts_for(session) for each in takings(student, session)):
+    if any(each.step.is_open and _may_pay(each.package, session) for each in takings(student, session)):
         return True
     if session.service is ServiceType.COURSE:
         return False
     judged = [judgement for _, judgement in judge(student, session, next(iter(session.seats), None), Wish())]
     return any(isinstance(each, Means | AllAccessUsedToday | PackageSuspended) for each in judged)
+
+
+def _may_pay(package: Package, session: Session) -> bool:
+    """Say whether a course lasts for a session, and its money is there, or may come back."""
+    lasts = package.expires_at is None or session.start_at < package.expires_at
+    return lasts and package.status is not PackageStatus.REVOKED

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db.models import RefundStatus
+from db.models import RefundStatus, ReviewKind
 from db.transaction import fetch
 from domain.errors import Refusal, StripeRefused, StripeUnavailable
 from domain.outward.call import Call, Response
@@ -17,6 +17,7 @@ from domain.purchase.fulfillment import Told, fulfil
 from domain.purchase.payment import RefundFact
 from domain.refund.asking import payment_key
 from domain.refund.lines import give_back
+from domain.refund.notes import note, refusal_of
 from domain.refund.view import RefundView, refunds_of, shown
 
 # The payment first, then the student (docs/adr/0003): credits come back, and nobody spends them meanwhile.
@@ -29,7 +30,7 @@ HOLD = (
 # What Stripe told of by a webhook meanwhile stands, whatever became of the answer.
 FAIL = """
 UPDATE refunds SET status = 'FAILED', last_error = %(reason)s, finished_at = %(at)s
- WHERE id = %(refund)s AND status = 'REQUESTED' AND stripe_refund_id IS NULL RETURNING id
+ WHERE id = %(refund)s AND status = 'REQUESTED' AND stripe_refund_id IS NULL RETURNING id, order_id, is_whole
 """
 ORDER = "SELECT order_id FROM refunds WHERE id = %(refund)s"
 
@@ -42,12 +43,15 @@ def answered(session: Session, call: Call, response: Response, *, at: datetime) 
 
 
 def refused(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
-    """Give back what a refund took that Stripe will not make, or that could not be asked for."""
+    """Give back what a refund took that Stripe will not make, or that could not be asked for; staff hear of it."""
     refund_id: int = call["refund_id"]
     for statement in HOLD:
         fetch(session, statement, refund=refund_id)
     failed = fetch(session, FAIL, refund=refund_id, reason=f"{code}: {reason}", at=at)
     give_back(session, [row["id"] for row in failed], at=at)
+    # A whole one took nothing yet: who ordered it is told, and that is all.
+    took = [row for row in failed if not row["is_whole"]]
+    note(session, [(row["order_id"], ReviewKind.REFUND_FAILED, refusal_of(row["id"])) for row in took], at=at)
     if not failed:
         _end(session, call, at=at)
     elif call["job_id"] is not None:

@@ -53,7 +53,7 @@ def ask(session: Session, held: Held, ordered: Ordered, *, at: datetime) -> None
 
 def target(held: Held) -> dict[str, str]:
     """Return what is paid back, as Stripe's parameters name it: a PaymentIntent, or a charge that has none."""
-    key = held.part or (held.purchase.key if held.purchase else "")
+    key = held.names[0] if held.names else held.purchase.key if held.purchase else ""
     if key.startswith(CHARGE):
         return {"charge": key.removeprefix(CHARGE)}
     if key.startswith(INTENT):

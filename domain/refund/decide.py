@@ -42,7 +42,7 @@ def payment_of(held: Held) -> Purchase:
     """Return the payment that may go back.
 
     Raises:
-        NotRefundable: nothing was paid through Stripe.
+        NotRefundable: nothing was paid through Stripe, or in several payments, of which each would pay back its own.
         OrderNotPaid: it was not paid, or not yet.
         PaymentDisputed: the bank decides.
         RefundUnderWay: all that is left was asked for before.
@@ -63,6 +63,11 @@ def payment_of(held: Held) -> Purchase:
         raise RefundUnderWay("All that is left was asked for, and Stripe has not said yet what became of it: wait.")
     if purchase.dispute is DisputeStatus.LOST or held.left <= 0:
         raise NothingToRefund("All that was paid for the order went back, or is on its way.")
+    if len(held.names) > 1:
+        raise NotRefundable(
+            f"The invoice was paid by several payments ({', '.join(held.names)}), and none of them would pay back more"
+            " than its own: refund them in Stripe's dashboard."
+        )
     return purchase
 
 
@@ -151,12 +156,20 @@ def parts(held: Held, lines: Sequence[Line], chosen: Mapping[int, int]) -> Decis
         _check_unused(line, chosen.get(line.id, 0))
     paid = payment_of(held).received
     total = units(Part(line.sold, line.weight) for line in lines)
-    before = units(Part(line.taken, line.weight) for line in lines)
-    more = units(Part(chosen.get(line.id, 0), line.weight) for line in lines)
+    before = units(Part(min(line.taken, line.sold), line.weight) for line in lines)
+    more = units(Part(min(chosen.get(line.id, 0), _paid_for(line)), line.weight) for line in lines)
     amount = min(share(paid, total, before, more), held.left)
     if not amount:
         raise NothingToRefund("These credits are worth nothing in money: take them with an adjustment.")
     return Decision(amount, tuple((line.id, chosen[line.id]) for line in lines if line.id in chosen))
+
+
+def _paid_for(line: Line) -> int:
+    """Return how many credits of a line may still be paid back: what staff gave does not make up for what was used.
+
+    What is bound in bookings ahead was not used.
+    """
+    return max(line.sold - (line.consumed - line.bound) - line.taken, 0)
 
 
 def _check_unused(line: Line, credits: int) -> None:  # noqa: A002 - the field's word

@@ -21,7 +21,7 @@ from domain.refund.consumed import consumed
 
 HOLD_PAYMENT = """
 SELECT p.id, p.organization_id, p.stripe_key, p.facts,
-       (SELECT min(part.stripe_key) FROM payments part WHERE part.part_of = p.id) AS part
+       ARRAY(SELECT part.stripe_key FROM payments part WHERE part.part_of = p.id ORDER BY 1) AS names
   FROM payments p
  WHERE p.id = (SELECT payment_id FROM orders WHERE id = %(order)s AND organization_id = %(organization)s)
    FOR NO KEY UPDATE OF p
@@ -35,14 +35,15 @@ HOLD_STUDENT = "SELECT 1 FROM students WHERE id = %(student)s FOR NO KEY UPDATE"
 # What was sold is what the package said, with the bonus of a coupon; what staff corrected is worth nothing.
 LINES = """
 SELECT a.id, a.student_package_id AS package_id, k.name AS package, a.service_type, a.weight,
-       a.credits - coalesce(u.bonus, 0) AS sold, a.credits - coalesce(u.used, 0) AS remaining,
-       coalesce(u.taken, 0) AS taken,
+       a.credits - coalesce(u.bonus, 0) AS sold, coalesce(u.consumed, 0) AS consumed,
+       a.credits - coalesce(u.used, 0) AS remaining, coalesce(u.taken, 0) AS taken,
        coalesce((SELECT sum(b.credits_used) FROM bookings b
                   WHERE b.allowance_id = a.id AND b.status = 'CONFIRMED' AND b.start_at > %(at)s), 0) AS bound
   FROM student_packages k
   JOIN student_package_allowances a ON a.student_package_id = k.id
   LEFT JOIN LATERAL (
        SELECT sum(credits)::bigint AS used, sum(credits) FILTER (WHERE kind = 'BONUS')::bigint AS bonus,
+              sum(credits) FILTER (WHERE kind IN ('SPEND', 'RETURN'))::bigint AS consumed,
               sum(credits) FILTER (WHERE kind = 'TAKEN_BACK')::bigint AS taken
          FROM package_uses WHERE allowance_id = a.id) u ON true
  WHERE k.order_id = %(order)s ORDER BY k.id, a.position
@@ -63,7 +64,10 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an order's packages, in credits: what was `sold`, `remaining`, `taken` back, `bound` in bookings."""
+    """One line of an order's packages, in credits: what was `sold`, `remaining`, `taken` back, `bound` in bookings.
+
+    `consumed` is what bookings cost, those that are ahead included.
+    """
 
     id: int
     package_id: int
@@ -71,6 +75,7 @@ class Line:
     service: ServiceType
     weight: int | None
     sold: int
+    consumed: int
     remaining: int
     taken: int
     bound: int
@@ -89,8 +94,8 @@ class Requested:
 class Held:
     """An order, its payment and its student, held; what is not paid through Stripe has no `purchase`.
 
-    `part` is the other name of an invoice's payment, by which Stripe pays back; `policy` the strictest of its products.
-    It `is_divisible` where it has neither passes nor courses, whose use no credits count.
+    `names` are the other names of an invoice's payment, by which Stripe pays back; `policy` is the strictest of its
+    products. It `is_divisible` where it has neither passes nor courses, whose use no credits count.
     """
 
     order_id: int
@@ -99,7 +104,7 @@ class Held:
     student_id: int
     external_id: str | None
     purchase: Purchase | None
-    part: str | None
+    names: Sequence[str]
     lines: Sequence[Line]
     requested: Sequence[Requested]
     packages: Sequence[int]
@@ -152,7 +157,7 @@ def _read(session: Session, order: Mapping[str, Any], payment: Mapping[str, Any]
         student_id=order["student_id"],
         external_id=order["external_id"],
         purchase=_purchase(payment),
-        part=payment["part"] if payment else None,
+        names=payment["names"] if payment else (),
         lines=_lines(session, order_id, at=at),
         requested=[Requested(**row) for row in fetch(session, REQUESTED, order=order_id)],
         packages=[row["id"] for row in packages],
@@ -178,6 +183,7 @@ def _lines(session: Session, order_id: int, *, at: datetime) -> list[Line]:
             ServiceType(row["service_type"]),
             row["weight"],
             int(row["sold"]),
+            int(row["consumed"]),
             int(row["remaining"]),
             int(row["taken"]),
             int(row["bound"]),

@@ -7,7 +7,7 @@ the ledger and the list of what staff must look at end the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,12 +18,14 @@ from db.bulk import update
 from db.models import Refund, RefundStatus
 from db.transaction import Rows, fetch
 from domain.purchase.payment import Purchase, RefundSaid
+from domain.purchase.turn import State
 from domain.refund.lines import give_back
 from domain.refund.notes import Order, settle
+from domain.refund.undone import tell_undone
 
 OURS = """
-SELECT id, order_id, status, stripe_refund_id, last_error, finished_at FROM refunds WHERE order_id = ANY(%(orders)s)
- ORDER BY id
+SELECT id, order_id, status, is_whole, stripe_refund_id, last_error, finished_at FROM refunds
+ WHERE order_id = ANY(%(orders)s) ORDER BY id
 """
 Row = dict[str, Any]
 
@@ -54,6 +56,7 @@ def follow(session: Session, told: Sequence[Refunded], *, at: datetime) -> None:
     changes = [change for row, purchase in told_of if (change := _change(row, purchase, at=at))]
     update(session, Refund, changes)
     give_back(session, [each["id"] for each in changes if each["status"] == RefundStatus.FAILED], at=at)
+    tell_undone(session, [(each.order_id, refund) for each in told for refund in _undone(each)], at=at)
     settle(session, [_order(each, rows[each.order_id]) for each in told], at=at)
 
 
@@ -88,8 +91,22 @@ def _change(row: Row, purchase: Purchase, *, at: datetime) -> Row | None:
     }
 
 
+def _undone(told: Refunded) -> Iterator[str]:
+    """Yield Stripe's names for refunds that were done by what was known, and came to nothing.
+
+    Of packages that are valid again for it a mail of their own tells.
+    """
+    before = told.before
+    if before is None or (State.of(before), State.of(told.purchase)) == (State.REVOKED, State.STANDING):
+        return
+    done = set(before.refunds_done)
+    yield from (refund.id for refund in told.purchase.refunds if refund.id in done and not refund.counts)
+
+
 def _order(told: Refunded, rows: Rows) -> Order:
     """Return what is to be noted of an order; a refund that Stripe made though ours had ended is nobody's order."""
     failed = {row["id"] for row in rows if row["status"] == RefundStatus.FAILED}
-    ours = {said.id for row in rows if row["id"] not in failed and (said := said_of(told.purchase, row["id"]))}
-    return Order(told.order_id, told.purchase, ours)
+    said = {row["id"]: said_of(told.purchase, row["id"]) for row in rows}
+    ours = {each.id for refund_id, each in said.items() if each and refund_id not in failed}
+    refused = [row["id"] for row in rows if row["id"] in failed and not row["is_whole"] and not said[row["id"]]]
+    return Order(told.order_id, told.purchase, ours, refused)

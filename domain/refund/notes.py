@@ -16,7 +16,7 @@ from domain.purchase.payment import Purchase
 from domain.refund.consumed import consumed
 from domain.refund.telling import NEEDS_REVIEW, tell
 
-# Why, and Stripe's name for the fact.
+# Why, and Stripe's name for the fact; what Stripe refused has none, and is named after ours.
 Note = tuple[ReviewKind, str]
 
 # What follows from facts about a payment; a coupon that had no use left is noted once, by whoever sees it.
@@ -53,11 +53,20 @@ ON CONFLICT (organization_id, kind, dedupe_key) DO NOTHING
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order, its payment, and which of Stripe's refunds were ordered here, by Stripe's ids."""
+    """An order, its payment, and which of Stripe's refunds were ordered here, by Stripe's ids.
+
+    `refused` are those of ours, by their own ids, that took credits back and that Stripe did not make.
+    """
 
     id: int
     purchase: Purchase
     ours: Collection[str]
+    refused: Collection[int] = ()
+
+
+def refusal_of(refund_id: int) -> str:
+    """Return by what a note names a refund of ours that Stripe has no name for: it did not make it."""
+    return f"refund:{refund_id}"
 
 
 def settle(session: Session, orders: Sequence[Order], *, at: datetime) -> None:
@@ -85,6 +94,8 @@ def _notes(order: Order, *, is_used: bool) -> Iterator[Note]:
             yield ReviewKind.REFUND_FAILED, said.id
         elif said.id not in order.ours and purchase.order_status is OrderStatus.PARTIALLY_REFUNDED:
             yield ReviewKind.PARTIAL_REFUND, said.id
+    for refund_id in order.refused:
+        yield ReviewKind.REFUND_FAILED, refusal_of(refund_id)
     for dispute in purchase.disputes:
         yield ReviewKind.DISPUTED, dispute
     if is_used:

@@ -30,7 +30,10 @@ class ReviewFilter:
 
 @dataclass(frozen=True, slots=True)
 class ReviewView:
-    """Something about an order that staff must look at; `about` is Stripe's name for the fact."""
+    """Something about an order that staff must look at.
+
+    `about` is Stripe's name for the fact, or `refund:` and our id.
+    """
 
     id: int
     order_id: int

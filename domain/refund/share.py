@@ -28,7 +28,7 @@ def share(paid: int, total: int, taken: int, more: int) -> int:
     """Return what `more` units of `total` are worth where `taken` were given back before, in minor units like `paid`.
 
     Rounded half up, cumulatively: in whatever parts and order the units go back, all of them together are `paid`.
-    What staff gave on top of what was sold is worth nothing: beyond the total there are no units.
+    Beyond the total there are no units.
     """
     return _upto(paid, total, taken + more) - _upto(paid, total, taken)
 

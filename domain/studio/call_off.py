@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session as Transaction
 from db.models import BookingStatus, PaymentType, SessionStatus, WaitlistStatus
 from db.transaction import fetch
 from domain.booking.desk import Desk
-from domain.booking.drafts import reopen
+from domain.booking.drafts import close, reopen
 from domain.booking.facts import reserve
 from domain.booking.outgoing import Outgoing, Row
 from domain.booking.release import most_new, release
@@ -56,6 +56,7 @@ def call_off(transaction: Transaction, command: CallOff, *, at: datetime) -> Res
     outgoing.undone.clear()
     write(transaction, outgoing, at=at)
     reopen(transaction, ended - _over(world, at))
+    close(transaction, _revoked(world))
     if outgoing.validities:
         refresh_flags(transaction, gathered.students, at=at)
     fetch(transaction, END, id=session.id, status=SessionStatus.CANCELLED.value, reason=command.reason)
@@ -84,6 +85,12 @@ def _over(world: World, at: datetime) -> set[int]:
     """Return the packages that have ended."""
     packages = [package for student in world.students.values() for package in student.packages.values()]
     return {each.id for each in packages if each.expires_at is not None and each.expires_at <= at}
+
+
+def _revoked(world: World) -> set[int]:
+    """Return the packages whose money went back: what comes back to them opens no draft."""
+    packages = [package for student in world.students.values() for package in student.packages.values()]
+    return {each.id for each in packages if each.status is PackageStatus.REVOKED}
 
 
 def _free(desk: Desk, host: Standing, note: Row) -> int:

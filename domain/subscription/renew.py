@@ -20,7 +20,8 @@ from domain.purchase.standing import Key
 from domain.purchase.withdraw import withdraw
 from domain.subscription.book import Held
 from domain.subscription.facts import Subscription
-from domain.subscription.window import Course, Period, end_of, end_of_credits
+from domain.subscription.window import FOLLOWS_WITHIN, Course, Period, end_of, end_of_credits
+from domain.validity import later, local_days
 
 # Every payment of the subscriptions, with the packages that it granted; renewals are a dozen a year.
 PAYMENTS = """
@@ -65,8 +66,9 @@ def renew(session: Session, held: Mapping[Key, Held], *, at: datetime) -> set[in
         return set()
     paid = _paid(session, held)
     changes = {row["id"]: row for key, payments in paid.items() for row in _changes(held[key].subscription, payments)}
+    nearer = {row["id"]: row["expires_at"] for row in changes.values() if row.pop("is_nearer")}
     update(session, StudentPackage, list(changes.values()))
-    withdraw(session, {row["id"]: row["expires_at"] for row in changes.values()}, at=at)
+    withdraw(session, nearer, at=at)
     insert(session, Notification, [row for each in paid.values() for row in _failures(each, at)], conflict="DO NOTHING")
     moved = (each for payments in paid.values() for one in payments for each in one.packages if each["id"] in changes)
     return {each["student_id"] for each in moved}
@@ -103,24 +105,57 @@ def _paid(session: Session, keys: Collection[Key]) -> dict[Key, list[Paid]]:
 
 
 def _changes(subscription: Subscription, payments: Sequence[Paid]) -> list[dict[str, Any]]:
-    course = course_of(subscription, [each.purchase for each in payments])
-    rows = [_ends(package, each, course) for each in payments if each.purchase.period for package in each.packages]
-    return [row for row in rows if row is not None]
+    """Return the ends that packages have by now, where these are not those that they had.
+
+    Days that were given to a pass belong behind the periods that follow it: a day that two passes pay for is none.
+    """
+    course, rows = course_of(subscription, [each.purchase for each in payments]), list[dict[str, Any]]()
+    paid = [(Period.of(each.purchase.period), each) for each in payments if each.purchase.period and each.packages]
+    owed, before = 0, None
+    for period, each in sorted(paid, key=lambda one: (one[0].start, one[1].purchase.key)):
+        given = owed if before and period.start < before + FOLLOWS_WITHIN else 0
+        owed, before = 0, period.end
+        for package in each.packages:
+            base, ends = _ends(package, Due(period, course, each.timezone, given))
+            rows += _change(package, ends)
+            if package["all_access_expires_at"] and not each.purchase.is_revoked:
+                owed = local_days(base, ends, each.timezone)
+    return rows
 
 
-def _ends(package: Mapping[str, Any], paid: Paid, course: Course) -> dict[str, Any] | None:
-    """Return the ends that a package has by now, None where they are those that it had."""
-    assert paid.purchase.period is not None  # noqa: S101 - the caller looked
-    period = Period.of(paid.purchase.period)
-    has_pass = package["all_access_expires_at"] is not None
-    until = _instant(package["extended_until"])
-    ends = end_of(period, course, paid.timezone)
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What an end follows from: the period, how the subscription went on, and days that were given before."""
+
+    period: Period
+    course: Course
+    timezone: str
+    given: int
+
+
+def _ends(package: Mapping[str, Any], due: Due) -> tuple[datetime, datetime]:
+    """Return the end that follows from the period alone, and the one with what was given besides.
+
+    Who cancels at once keeps nothing beyond that instant.
+    """
+    has_pass, until = package["all_access_expires_at"] is not None, _instant(package["extended_until"])
+    base = end_of(due.period, due.course, due.timezone)
     if not has_pass:
-        ends = end_of_credits(period, course, paid.timezone, package["validity_days"])
-    ends = max(ends, until) if until else ends
-    if _instant(package["expires_at"]) == ends:
-        return None
-    return {"id": package["id"], "expires_at": ends, "all_access_expires_at": ends if has_pass else None}
+        base = end_of_credits(due.period, due.course, due.timezone, package["validity_days"])
+    if due.course.ended_at is not None and due.course.ended_at < due.period.end:
+        return base, base
+    ends = later(base, due.given, due.timezone) if has_pass else base
+    return base, max(ends, until) if until else ends
+
+
+def _change(package: Mapping[str, Any], ends: datetime) -> list[dict[str, Any]]:
+    """Return the row of an end that is another now."""
+    stands = _instant(package["expires_at"])
+    if stands == ends:
+        return []
+    pass_ends = ends if package["all_access_expires_at"] else None
+    is_nearer = stands is not None and ends < stands
+    return [{"id": package["id"], "expires_at": ends, "all_access_expires_at": pass_ends, "is_nearer": is_nearer}]
 
 
 def _instant(value: str | None) -> datetime | None:

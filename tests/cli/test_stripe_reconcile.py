@@ -261,6 +261,22 @@ def test_a_payment_that_stripe_does_not_know_is_only_here(punchcard: Punchcard, 
     assert len(said["findings"]) == 1
 
 
+def test_of_many_payments_beyond_stripes_lists_only_some_are_asked_for(
+    punchcard: Punchcard, till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.reconcile.run.MOST_ASKED", 2)
+    till.fake.at(clock.now() - timedelta(days=3))
+    for n in range(5):
+        till.buy(student=f"s{n}")
+    till.deliver()
+
+    code, said = reconciled(punchcard, "--since", "1h")
+    told = punchcard("stripe", "reconcile", "--since", "1h")
+
+    assert (code, said["findings"], said["notAsked"]) == (0, [], 3)
+    assert "not asked: 3 more payment(s)" in told.out
+
+
 def test_a_payment_that_stripe_made_before_the_time_asked_about_is_not_only_here(
     punchcard: Punchcard, till: Till
 ) -> None:

@@ -71,6 +71,25 @@ def test_one_that_stands_is_changed_to_exactly_the_list_and_enabled(
     assert said.out.splitlines()[1:] == [f"added {HANDLED[0]}", "removed charge.succeeded", "enabled it again"]
 
 
+def test_a_slash_behind_the_address_makes_no_second_endpoint(punchcard: Punchcard, at_stripe: FakeStripe) -> None:
+    punchcard("stripe", "setup", "--url", URL)
+
+    again = punchcard("stripe", "setup", "--url", f"{URL}/")
+
+    assert (again.code, [each["url"] for each in standing(at_stripe)]) == (0, [URL])
+    assert "nothing to change" in again.out
+
+
+def test_an_endpoint_with_a_slash_behind_its_address_is_moved(punchcard: Punchcard, at_stripe: FakeStripe) -> None:
+    endpoint(at_stripe, url=f"{URL}/")
+
+    said = punchcard("stripe", "setup", "--url", URL)
+
+    (found,) = standing(at_stripe)
+    assert (said.code, found["url"]) == (0, URL)
+    assert f"moved to {URL}" in said.out
+
+
 def test_it_is_found_again_without_its_url_but_not_another_installations(
     punchcard: Punchcard, at_stripe: FakeStripe
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,16 @@ from tests.fakestripe import FakeStripe, serving
 def test_a_wrong_key_is_refused(fake: FakeStripe) -> None:
     with pytest.raises(stripe.AuthenticationError):
         fake.client(key="sk_fake_other").v1.products.list()
+
+
+def test_nobody_else_reads_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "stripe.db"
+
+    with serving(str(path)):
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+
+    assert "stripe.db" in modes
+    assert set(modes.values()) == {0o600}
 
 
 def test_what_is_not_there_is_told_as_stripe_tells_it(fake: FakeStripe) -> None:

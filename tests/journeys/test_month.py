@@ -102,6 +102,7 @@ PUBLISHED = """
 2027-03-05 booking.cancelled ada
 2027-03-05 booking.completed ada
 2027-03-08 booking.completed bob x2
+2027-03-08 package.revoked dan
 2027-03-09 booking.completed ada
 2027-03-12 package.expired hal
 2027-03-17 booking.confirmed cy

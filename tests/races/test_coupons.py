@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from db.transaction import transaction
 from domain.desk import coupon_book, coupon_use
 from domain.errors import CouponExhausted, InvalidField
+from tests.domain.purchase.test_coupon_deal import hold, with_use
 from tests.races.bookings import OUT_OF_TURN, SINGLY
+from tests.stripe_objects import checkout
 from tests.timetable import Timetable
 from worker import clock
 from worker.job_inbox import JOBS
@@ -133,6 +138,72 @@ def test_of_a_hold_that_lapsed_and_the_desks_after_it_one_has_the_use(timetable:
             "SELECT count(*) AS n FROM coupon_uses WHERE number IS NOT NULL AND coupon_id = %(id)s", id=coupon
         )
         assert row["n"] == 1
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_a_desk_that_holds_the_student_gets_the_coupon_while_a_checkout_of_theirs_waits(
+    timetable: Timetable, *, expires: bool
+) -> None:
+    coupon = timetable.coupon("LESS", "DISCOUNT", discount_type="PERCENTAGE", discount_value=20, max_redemptions=9)
+    ada, ended = timetable.student("ada"), {"paid": "unpaid", "kind": "checkout.session.expired"}
+    use = hold(timetable, coupon)
+    more: dict[str, Any] = ended if expires else {"amount": 400_000}
+    told = with_use(checkout(payment="pi_1", email=None, **more), use)
+    timetable.studio.receive(told, checkout(payment="pi_2", email=None))
+
+    with timetable.engine.connect() as desk:
+        desk.execute(text("SELECT 1 FROM students WHERE id = :id FOR NO KEY UPDATE"), {"id": ada})
+        worker = Thread(target=timetable.studio.drain)
+        worker.start()
+        await_a_waiter(timetable)
+        desk.execute(text("SELECT 1 FROM coupons WHERE id = :id FOR NO KEY UPDATE NOWAIT"), {"id": coupon})
+        desk.rollback()
+    worker.join()
+
+    assert {row["status"] for row in timetable.studio.rows("SELECT status FROM stripe_events")} == {"PROCESSED"}
+    (row,) = timetable.studio.rows("SELECT status FROM coupon_uses")
+    assert row["status"] == ("RELEASED" if expires else "USED")
+
+
+def test_whoever_buys_a_course_with_a_coupon_waits_for_the_coupon_before_the_cohort(timetable: Timetable) -> None:
+    terms = {"discount_type": "PERCENTAGE", "discount_value": 20, "max_redemptions": 9}
+    coupon, ada = timetable.coupon("LESS", "DISCOUNT", org="thrive", **terms), timetable.student("ada", "thrive")
+    with transaction(timetable.engine) as session:
+        use = coupon_use.hold(session, coupon, ada, at=clock.now())
+    cohort = timetable.studio.one(
+        "INSERT INTO course_cohorts (organization_id, course_program_id, code, name, capacity, enrollment_deadline,"
+        " created_at) SELECT organization_id, id, 'SPRING', 'Spring', 5, %(at)s + interval '30 days', %(at)s"
+        " FROM course_programs LIMIT 1 RETURNING id",
+        at=clock.now(),
+    )["id"]
+    told = checkout("SFZ", email=None, amount=39_920, org="thrive", currency="usd")
+    told["data"]["object"]["metadata"]["cohort_id"] = str(cohort)
+    timetable.studio.receive(with_use(told, str(use)))
+
+    with timetable.engine.connect() as desk:
+        desk.execute(text("SELECT 1 FROM coupons WHERE id = :id FOR NO KEY UPDATE"), {"id": coupon})
+        worker = Thread(target=timetable.studio.drain)
+        worker.start()
+        await_a_waiter(timetable)
+        desk.execute(text("SELECT 1 FROM course_cohorts WHERE id = :id FOR NO KEY UPDATE NOWAIT"), {"id": cohort})
+        desk.rollback()
+    worker.join()
+
+    enrolled = timetable.studio.one("SELECT cohort_id, status FROM student_course_enrollments")
+    assert dict(enrolled) == {"cohort_id": cohort, "status": "ACTIVE"}
+    assert timetable.studio.one("SELECT status FROM coupon_uses")["status"] == "USED"
+
+
+def await_a_waiter(timetable: Timetable) -> None:
+    """Return as soon as somebody waits for a lock in this database."""
+    waiting = (
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    for _ in range(1000):
+        if timetable.studio.one(waiting)["n"]:
+            return
+        sleep(0.01)
+    pytest.fail("nobody waits")
 
 
 def test_a_limit_that_is_lowered_meanwhile_holds(timetable: Timetable) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import config
 from tests.fakestripe import FakeStripe
 from tests.outward import PAGE, Outward
 from tests.outward import fake as fake  # noqa: PLC0414 - the fixture
+from tests.stack import wait_for
 from tests.studio import open_studio
 from tests.timetable import Timetable
 from tests.webhook_gateway.conftest import Browser
@@ -72,6 +74,38 @@ def test_until_stripe_answers_the_command_is_under_way(browser: Browser, outward
     assert (job["status"], job["result"], job["problem"]) == ("RUNNING", None, None)
 
 
+def test_a_command_that_stripe_is_asked_for_is_told_as_under_way(browser: Browser, outward: Outward) -> None:
+    headers = {"Idempotency-Key": '"mine"'}
+    taken = browser.command(PATH, BODY, headers=headers | {"Prefer": "respond-async"})
+    outward.timetable.work()
+
+    again = browser.command(PATH, BODY, headers=headers | {"Prefer": "respond-async"})
+    waited = browser.command(PATH, BODY, headers=headers | {"Prefer": "wait=1"})
+
+    assert [said(each)["status"] for each in (taken, again, waited)] == ["QUEUED", "RUNNING", "RUNNING"]
+
+
+def test_who_waits_for_a_command_is_told_where_it_stands_by_then(browser: Browser, outward: Outward) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(wait_for, lambda: _is_running(outward), what="the command")
+        answer = browser.command(PATH, BODY, headers={"Prefer": "wait=2"})
+        begun.result()
+
+    assert (answer.status_code, said(answer)["status"]) == (202, "RUNNING")
+
+
+def _is_running(outward: Outward) -> bool:
+    outward.timetable.work()
+    return bool(outward.studio.rows("SELECT 1 FROM jobs WHERE status = 'RUNNING'"))
+
+
+def test_a_scheme_in_capitals_is_told_to_stripe_as_it_knows_it(browser: Browser, outward: Outward) -> None:
+    answer = buy(browser, outward, BODY | {"successUrl": "HTTPS://Lumen.example/Thanks"})
+
+    page = outward.fake.found(f"checkout/sessions/{said(answer)['id']}")
+    assert page["success_url"] == "https://Lumen.example/Thanks"
+
+
 def test_staff_buy_for_somebody_and_students_for_themselves(browser: Browser, outward: Outward) -> None:
     outward.timetable.student("grace")
 
@@ -123,6 +157,8 @@ def test_an_address_may_be_that_of_this_machine_or_have_the_checkout_in_it(
                 "https://lumen.example/{SESSION}",
                 "https://lumen.example/a b",
                 "https://lumen.example:0/",
+                "https://{CHECKOUT_SESSION_ID}.evil/",
+                "https://lumen.example/#{CHECKOUT_SESSION_ID}",
                 "https://lumen.example/" + "x" * 2_000,
                 7,
             )
@@ -138,7 +174,7 @@ def test_a_field_at_fault_is_named(browser: Browser, outward: Outward, body: dic
 
 
 def test_a_refusal_of_stripes_is_502_and_a_stripe_that_is_away_503(browser: Browser, outward: Outward) -> None:
-    outward.price("EXPLORER-5", "price_of_nobody", 500_000)
+    outward.refuse()
     refused = buy(browser, outward)
     outward.fake.faults("503", "/v1/", times=100)
 
@@ -173,8 +209,7 @@ def test_staff_see_what_stripe_was_asked_and_nothing_of_who(browser: Browser, ou
     student = outward.timetable.student("ada")
     outward.studio.rows("UPDATE students SET email = 'ada@example.com' WHERE id = %(id)s", id=student)
     buy(browser, outward)
-    outward.change("EXPLORER-5", stripe_product_id="prod_of_nobody")
-    outward.sync()
+    outward.refuse_product("EXPLORER-5")
 
     everything = browser.get(CALLS, **STAFF)
     parked = said(browser.get(f"{CALLS}?status=PARKED", **STAFF))["items"]
@@ -191,8 +226,7 @@ def test_staff_see_what_stripe_was_asked_and_nothing_of_who(browser: Browser, ou
 
 
 def test_what_stripe_refused_is_told_again_when_staff_say_so(browser: Browser, outward: Outward) -> None:
-    outward.change("EXPLORER-5", stripe_product_id="prod_of_nobody")
-    outward.sync()
+    outward.refuse_product("EXPLORER-5")
     (call,) = said(browser.get(CALLS, **STAFF))["items"]
     outward.studio.rows("UPDATE products SET stripe_product_id = NULL")
     outward.sync()
@@ -210,7 +244,7 @@ def test_what_stripe_refused_is_told_again_when_staff_say_so(browser: Browser, o
 
 
 def test_a_command_that_ended_is_not_made_again(browser: Browser, outward: Outward) -> None:
-    outward.price("EXPLORER-5", "price_of_nobody", 500_000)
+    outward.refuse()
     buy(browser, outward)
     (call,) = said(browser.get(CALLS, **STAFF))["items"]
 

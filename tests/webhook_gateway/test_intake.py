@@ -179,7 +179,7 @@ def test_a_secret_that_may_not_sign_for_a_path_is_refused(
     assert studio.count("stripe_events") == 0
 
 
-@pytest.mark.parametrize("path", [ALL, OF_THRIVE])
+@pytest.mark.parametrize("path", [ALL, f"{ALL}/", OF_THRIVE, f"{OF_THRIVE}/"])
 def test_an_organizations_secret_acts_on_that_organization_whatever_else_is_said(
     stripe: Stripe, studio: Studio, path: str
 ) -> None:

@@ -326,6 +326,7 @@ def test_what_was_void_stays_unsent_whatever_is_bought_later(timetable: Timetabl
     assert [row for row in statuses(timetable) if row[1] == "VOID"] == before
     assert [mail["Subject"] for mail in mails] == [
         "Thrive Languages: 0.01 USD went back to you",
+        "Thrive Languages: order 2 needs you",
         "Thrive Languages: Premium 3",
     ]
 

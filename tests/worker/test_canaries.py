@@ -39,7 +39,7 @@ from worker import clock, log, runtime, stripe_api
 from worker.app import app
 from worker.event_bus import EXCHANGE
 from worker.inbox import MAX_ATTEMPTS, Outcomes, drain_batch
-from worker.line_items import ask_one
+from worker.stripe_calls import make_calls
 from worker.stripe_inbox import STRIPE_EVENTS
 
 # Where a frontend's own name of a student stands, which is told to it, and names of ours that lists show.
@@ -314,7 +314,7 @@ def test_stripes_answers_are_not_quoted_and_neither_is_the_key(
         stripe_api.client.cache_clear()
 
         studio.deliver(checkout(None, email=canaries.EMAIL))
-        ask_one(studio.engine)
+        make_calls(studio.engine)
         server.shutdown()
     stripe_api.client.cache_clear()
 

@@ -292,3 +292,23 @@ def test_a_broker_that_is_full_is_like_one_that_is_away(tmp_path: Path, monkeypa
 
         assert refused == 0
         assert waiting(client) == 1
+
+
+def test_a_hint_for_later_is_on_its_way_once_and_again_where_it_is_wanted_sooner(
+    broker: redis.Redis, broker_url: str
+) -> None:
+    hints = Hints(broker_url)
+
+    for after in (60, 60.5, 90, 30):
+        hints.send_after("calls", after)
+    hints.send("calls")
+
+    assert waiting(broker) == 3
+    assert sum(json.loads(each)["headers"]["eta"] is None for each in broker.lrange("stripe", 0, -1)) == 1
+
+
+def test_a_broker_that_is_away_costs_nobody_a_hint_for_later() -> None:
+    hints = Hints(DEAD)
+
+    hints.send_after("calls", 1)
+    hints.send_after("calls", 0)

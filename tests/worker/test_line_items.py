@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
+import redis
 
+from tasks import stripe as tasks
+from tests.stack import wait_for
 from tests.stripe_objects import checkout, intent
 from tests.studio import Studio
 from worker import runtime, stripe_api
+from worker.call_rows import lease
+from worker.hints import CALLS, token
 from worker.inbox import MAX_ATTEMPTS
-from worker.line_items import ask_one
+from worker.line_items import settle, take_one
+from worker.runtime import settings
+from worker.stripe_ask import No
+from worker.stripe_calls import BREAKER, make_calls
+
+ANOTHER = "22222222-2222-2222-2222-222222222222"
 
 
 class Answers(ThreadingHTTPServer):
@@ -23,6 +34,7 @@ class Answers(ThreadingHTTPServer):
     status = 200
     code: str | None = None
     lines: tuple[tuple[str, int], ...] = ()
+    holds: Event | None = None
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
@@ -34,6 +46,8 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Stripe-Account")))
+        if self.server.holds:
+            self.server.holds.wait(20)
         data = [
             {"id": f"li_{price}", "object": "item", "price": {"id": price, "object": "price"}, "quantity": quantity}
             for price, quantity in self.server.lines
@@ -73,7 +87,8 @@ def work(studio: Studio) -> None:
     """Do what the task does: act, ask, and act on the answers."""
     for _ in range(MAX_ATTEMPTS + 1):
         studio.drain()
-        ask_one(studio.engine)
+        BREAKER.served(settings().stripe_api_base or "")
+        make_calls(studio.engine)
         studio.rows("UPDATE stripe_events SET due_at = received_at WHERE status = 'RECEIVED'")
     studio.drain()
 
@@ -211,9 +226,10 @@ def test_a_stripe_that_comes_back_is_heard(studio: Studio, stripe: Answers) -> N
     stripe.status, stripe.lines = 500, (("price_CORE-10", 1),)
     studio.receive(checkout(None, amount=800_000))
     studio.drain()
-    ask_one(studio.engine)
+    make_calls(studio.engine)
 
     stripe.status = 200
+    BREAKER.served(settings().stripe_api_base or "")
     studio.rows("UPDATE stripe_events SET due_at = received_at")
     work(studio)
 
@@ -228,4 +244,95 @@ def test_a_connected_account_is_asked_in_its_own_name(studio: Studio, stripe: An
     work(studio)
 
     assert stripe.asked[0][1] == "acct_lumen"
+    assert studio.packages() == [("EXPLORER-5", "ada")]
+
+
+def test_a_drain_asks_nobody_and_says_that_there_is_something_to_ask(studio: Studio, stripe: Answers) -> None:
+    stripe.lines = (("price_EXPLORER-5", 1),)
+    studio.receive(checkout(None))
+
+    with redis.Redis.from_url(settings().broker_url) as broker:
+        broker.flushall()
+        tasks.drain.run()
+        hinted = broker.llen("stripe"), broker.exists(token(CALLS))
+        broker.flushall()
+
+    assert stripe.asked == []
+    assert hinted == (1, 1)
+
+
+def test_while_one_process_asks_what_was_sold_no_other_asks_stripe_for_anything(
+    studio: Studio, stripe: Answers
+) -> None:
+    stripe.holds, stripe.lines = Event(), (("price_EXPLORER-5", 1),)
+    studio.receive(checkout(None), checkout(None, payment="pi_other", student="grace"))
+    studio.drain()
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(make_calls, studio.engine)
+        wait_for(lambda: stripe.asked, what="the one that hangs")
+        make_calls(studio.engine)
+        leased = lease(studio.engine, ANOTHER, 8)
+        meanwhile = len(stripe.asked)
+        waits = [row["waits_for"] for row in studio.rows("SELECT waits_for FROM stripe_events ORDER BY waits_for")]
+        stripe.holds.set()
+        asking.result()
+    studio.drain()
+
+    assert (meanwhile, waits, leased) == (1, ["stripe:asking", "stripe:line_items"], [])
+    assert len(stripe.asked) == 2
+    assert sorted(studio.packages()) == [("EXPLORER-5", "ada"), ("EXPLORER-5", "grace")]
+
+
+def test_while_another_process_makes_calls_nobody_asks_what_was_sold(studio: Studio, stripe: Answers) -> None:
+    studio.receive(checkout(None))
+    studio.drain()
+    studio.rows(
+        "INSERT INTO stripe_calls (organization_id, kind, params, context, message_id, due_at, created_at, lease_token,"
+        " lease_until) SELECT id, 'PRODUCT_CREATE', '{}', '{}', gen_random_uuid(), now(), now(), gen_random_uuid(),"
+        " clock_timestamp() + interval '1 minute' FROM organizations WHERE slug = 'lumen'"
+    )
+
+    make_calls(studio.engine)
+
+    assert stripe.asked == []
+    assert studio.one("SELECT waits_for FROM stripe_events") == {"waits_for": "stripe:line_items"}
+
+
+def test_a_stripe_that_is_left_alone_is_not_asked_what_was_sold(studio: Studio, stripe: Answers) -> None:
+    studio.receive(checkout(None))
+    studio.drain()
+    BREAKER.failed(settings().stripe_api_base or "")
+
+    make_calls(studio.engine)
+
+    assert stripe.asked == []
+
+
+def test_a_stripe_that_cannot_be_reached_for_what_was_sold_is_left_alone(
+    studio: Studio, stripe: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:1")
+    runtime.settings.cache_clear()
+    stripe_api.client.cache_clear()
+    studio.receive(checkout(None))
+    studio.drain()
+
+    make_calls(studio.engine)
+
+    assert BREAKER.failures("http://127.0.0.1:1") == 3
+    assert stripe.asked == []
+
+
+def test_who_died_while_it_asked_is_followed(studio: Studio, stripe: Answers) -> None:
+    stripe.lines = (("price_EXPLORER-5", 1),)
+    studio.receive(checkout(None))
+    studio.drain()
+    taken = take_one(studio.engine, ANOTHER)
+
+    work(studio)
+    late = No("too late")
+    assert taken
+    settle(studio.engine, taken, late)
+
     assert studio.packages() == [("EXPLORER-5", "ada")]

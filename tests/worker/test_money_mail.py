@@ -9,6 +9,7 @@ from email.message import EmailMessage
 import pytest
 from freezegun import freeze_time
 
+from tests.refunding import Till
 from tests.stripe_objects import checkout, refund
 from tests.timetable import Timetable
 from tests.worker.test_booking_mail import NOW, leave, text
@@ -79,6 +80,44 @@ def test_a_refund_that_failed_before_its_mail_left_is_not_told(timetable: Timeta
     leave(timetable)
 
     assert states(timetable, "refund.done") == ["VOID"]
+
+
+def test_a_refund_that_failed_after_its_mail_left_is_told(timetable: Timetable) -> None:
+    paid(timetable)
+    timetable.studio.deliver(refund(amount=30_000, refund_id="re_1"))
+    leave(timetable)
+    timetable.studio.deliver(refund(amount=30_000, refund_id="re_1", status="failed", kind="refund.failed"))
+
+    mail = newest(leave(timetable), "did not go back")
+
+    assert mail["Subject"] == "Lumen Spin: 300.00 TRY did not go back to you"
+    assert "Your refund failed:\n\n  Explorer 5\n" in text(mail)
+    assert "it was called off. The studio knows." in text(mail)
+    assert states(timetable, "refund.failed") == ["SENT"]
+
+
+def test_staff_find_a_refund_that_stripe_refused_by_its_number(timetable: Timetable) -> None:
+    timetable.studio.rows("UPDATE organizations SET staff_email = 'desk@lumen.example'")
+    till = Till(timetable)
+    waiting = till.refund(timetable.buy("ada"), sessions=2)
+    till.refuse(waiting.job)
+
+    mail = newest(leave(timetable), "needs you")
+
+    assert f"Refund: {till.call(waiting.job)['refund_id']}\n" in text(mail)
+    assert "In Stripe:" not in text(mail)
+
+
+def test_a_refund_that_counts_is_not_said_to_have_failed(timetable: Timetable) -> None:
+    paid(timetable)
+    timetable.studio.deliver(refund(amount=120_000, refund_id="re_1"))
+    order = int(timetable.studio.one("SELECT id FROM orders")["id"])
+    student = int(timetable.studio.one("SELECT id FROM students")["id"])
+    row = tell(timetable, "refund.failed", "refund:re_1", student=student, order_id=order)
+
+    leave(timetable)
+
+    assert became(timetable, row) == "VOID"
 
 
 def test_a_refund_that_nobody_knows_of_is_not_told(timetable: Timetable) -> None:

@@ -184,8 +184,8 @@ def test_a_receipt_is_sent_after_all_when_the_refund_failed(studio: Studio) -> N
     studio.deliver(refund(status="failed", kind="refund.failed"))
     studio.relay()
 
-    assert states(studio) == {"purchase.receipt": "SENT", "refund.done": "SENT"}
-    assert len(studio.mails()) == 2
+    assert states(studio) == {"purchase.receipt": "SENT", "refund.done": "SENT", "package.reinstated": "SENT"}
+    assert len(studio.mails()) == 3
 
 
 def test_an_address_that_comes_with_a_later_fact_still_gets_the_receipt(studio: Studio) -> None:

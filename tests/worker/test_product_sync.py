@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from db.transaction import reading
-from domain.catalog.drift_view import drifted
+from db.transaction import reading, transaction
+from domain.catalog.drift_view import drifted, push
 from domain.errors import InvalidCatalog
 from domain.listing import Part
+from domain.outward.product_rows import mark_due
 from tests.outward import Outward
 from tests.outward import fake as fake  # noqa: PLC0414 - fixtures
 from tests.outward import outward as outward  # noqa: PLC0414
-from worker import call_rows, clock, upkeep
-from worker.stripe_ask import ask
+from worker import call_rows, clock, runtime, stripe_api, upkeep
+from worker.stripe_ask import No, ask
 
 CODE = "EXPLORER-5"
 TOKEN = "11111111-1111-1111-1111-111111111111"
@@ -187,12 +189,15 @@ def test_a_price_that_is_not_there_is_forgotten_and_one_is_made(outward: Outward
 
 
 def test_what_stripe_refuses_is_asked_for_again_once_it_changes(outward: Outward) -> None:
-    synced(outward, stripe_product_id="prod_of_nobody")
+    outward.change(CODE, price=500_001)
+    upkeep.sync_products(outward.studio.engine, at=clock.now())
+    row = call_rows.lease(outward.studio.engine, TOKEN, 1)[0]
+    call_rows.settle(outward.studio.engine, row, TOKEN, No("Stripe does not like the name."))
     refused = [(each["status"], each["error_code"]) for each in outward.calls()]
     outward.sync()
     still = len(outward.calls())
 
-    synced(outward, stripe_product_id=None)
+    synced(outward, price=500_000)
 
     assert (refused, still) == ([("PARKED", "stripe_refused")], 1)
     assert outward.product(CODE)["sync_due_at"] is None
@@ -220,9 +225,187 @@ def test_each_of_many_products_is_made_once_by_two_at_once(outward: Outward) -> 
 
 def test_what_stripe_answered_is_no_drift(outward: Outward) -> None:
     synced(outward, price=500_001)
-    # Stripe keeps no time of a price's change: within a second none is the later one.
-    outward.studio.rows("UPDATE stripe_objects SET updated = updated - 10")
-    synced(outward, price=600_000, name="Explorer of five")
+    synced(outward, price=600_000, name="Zzz")
+    synced(outward, price=600_000, name="Alpha")
+    answered = shown(outward)
 
+    outward.studio.deliver(*outward.fake.events(*OF_CATALOG))
+
+    assert (answered, shown(outward)) == ([], [])
+
+
+OF_CATALOG = ("product.created", "product.updated", "price.created", "price.updated")
+
+
+def shown(outward: Outward) -> list[Any]:
     with reading(outward.studio.engine) as session:
-        assert drifted(session, None, Part(10)) == []
+        return [one for each in drifted(session, None, Part(10)) for one in each.differences]
+
+
+def test_a_retired_price_that_can_be_bought_again_is_retired_by_a_push(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    old = outward.prices(CODE)[0]["stripe_price_id"]
+    synced(outward, price=600_000)
+    outward.studio.rows("UPDATE stripe_objects SET updated = updated - 10")
+    outward.fake.client().v1.prices.update(old, {"active": True})
+    outward.studio.deliver(outward.fake.events("price.updated")[-1])
+    reopened = [(one.stripe_id, one.field, one.theirs) for one in shown(outward)]
+
+    own = outward.product(CODE)
+    with transaction(outward.studio.engine) as session:
+        push(session, own["organization_id"], own["id"], at=clock.now())
+    outward.sync()
+
+    assert reopened == [(old, "active", True)]
+    assert outward.fake.found(f"prices/{old}")["active"] is False
+    assert shown(outward) == []
+
+
+# What Stripe does not have: another account, the other mode, or what was deleted there.
+
+
+def elsewhere(outward: Outward) -> None:
+    """Let all that is noted of Stripe be of another account."""
+    for table, column in (("products", "stripe_product_id"), ("stripe_prices", "stripe_price_id")):
+        outward.studio.rows(f"UPDATE {table} SET {column} = {column} || '_elsewhere' WHERE {column} IS NOT NULL")
+    outward.studio.rows(
+        "UPDATE stripe_objects SET stripe_id = stripe_id || '_elsewhere', said = CASE WHEN said ? 'product'"
+        " THEN said || jsonb_build_object('product', (said ->> 'product') || '_elsewhere') ELSE said END"
+    )
+
+
+def test_another_account_gets_a_product_and_a_price_of_its_own(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    elsewhere(outward)
+    old = outward.prices(CODE)[0]["stripe_price_id"]
+
+    synced(outward, price=500_001, name="Explorer elsewhere")
+
+    ours = outward.product(CODE)
+    theirs = outward.fake.found(f"products/{ours['stripe_product_id']}")
+    (new,) = [each for each in outward.prices(CODE) if each["active"]]
+    assert (theirs["name"], ours["sync_due_at"]) == ("Explorer elsewhere", None)
+    assert outward.fake.found(f"prices/{new['stripe_price_id']}")["product"] == theirs["id"]
+    assert old in [each["stripe_price_id"] for each in outward.prices(CODE)]
+    assert "PARKED" not in {each["status"] for each in outward.calls()}
+    assert outward.checkout().code == "done"
+
+
+def test_a_product_that_went_before_its_price_came_is_made_again(outward: Outward) -> None:
+    outward.change(CODE, price=500_001)
+    upkeep.sync_products(outward.studio.engine, at=clock.now())
+    _one_call(outward)
+    gone = outward.product(CODE)["stripe_product_id"]
+    outward.fake.client().v1.products.delete(gone)
+
+    outward.sync()
+
+    theirs = outward.fake.found(f"products/{outward.product(CODE)['stripe_product_id']}")
+    assert theirs["id"] != gone
+    assert [each["product"] for each in outward.fake.listed("/v1/prices")] == [theirs["id"]]
+
+
+def test_a_stripe_that_loses_what_it_has_just_made_is_left_alone(outward: Outward) -> None:
+    outward.change(CODE, price=500_001)
+    upkeep.sync_products(outward.studio.engine, at=clock.now())
+    for _ in range(2):
+        _one_call(outward)
+        outward.fake.client().v1.products.delete(outward.product(CODE)["stripe_product_id"])
+        _one_call(outward)
+
+    assert [each["status"] for each in outward.calls()] == ["SENT", "VOID", "SENT", "PARKED"]
+
+
+def test_a_price_to_be_retired_that_is_gone_is_forgotten(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    outward.price(CODE, "price_of_nobody", 400_000)
+
+    synced(outward, price=600_000)
+
+    assert [each["unit_amount"] for each in outward.prices(CODE) if each["active"]] == [600_000]
+    assert outward.product(CODE)["sync_due_at"] is None
+
+
+def test_prices_of_another_product_of_stripes_do_not_sell_this_one(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    old = outward.prices(CODE)[0]["stripe_price_id"]
+    other = outward.fake.client().v1.products.create({"name": "By hand"})
+
+    outward.change(CODE, price=500_001, stripe_product_id=other.id)
+    spelled_out = outward.sent(outward.checkout())["line_items"]
+    outward.sync()
+
+    (new,) = [each["stripe_price_id"] for each in outward.prices(CODE) if each["active"]]
+    assert "price_data" in str(spelled_out)
+    assert outward.fake.found(f"prices/{new}")["product"] == other.id
+    assert outward.fake.found(f"prices/{old}")["active"] is False
+
+
+def test_what_was_archived_by_hand_is_sold_spelled_out_until_it_is_told_again(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    product, price = outward.product(CODE)["stripe_product_id"], outward.prices(CODE)[0]["stripe_price_id"]
+    outward.studio.rows("UPDATE stripe_objects SET updated = updated - 10")
+    outward.fake.client().v1.products.update(product, {"active": False})
+    outward.studio.deliver(*outward.fake.events("product.updated"))
+
+    archived = outward.sent(outward.checkout())["line_items"]
+    synced(outward, price=500_001, name="Explorer again")
+    again = outward.sent(outward.checkout())["line_items"]
+
+    assert "price_data" in str(archived)
+    assert price in str(again)
+    assert [each["stripe_price_id"] for each in outward.prices(CODE)] == [price]
+
+
+def test_a_price_that_did_not_sell_is_looked_for_and_another_one_made(outward: Outward) -> None:
+    synced(outward, price=500_001)
+    old, own = outward.prices(CODE)[0]["stripe_price_id"], outward.product(CODE)
+    outward.fake.client().v1.prices.update(old, {"active": False})
+
+    with transaction(outward.studio.engine) as session:
+        mark_due(session, own["organization_id"], CODE, at=clock.now())
+    doubted = outward.sent(outward.checkout())["line_items"]
+    outward.sync()
+
+    (new,) = [each["stripe_price_id"] for each in outward.prices(CODE) if each["active"]]
+    assert "price_data" in str(doubted)
+    assert new != old
+    assert outward.fake.found(f"prices/{new}")["active"] is True
+    assert outward.product(CODE)["sync_due_at"] is None
+
+
+def test_a_key_that_is_mended_brings_what_waited(outward: Outward, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as wrong:
+        wrong.setenv("STRIPE_API_KEY", "sk_test_canary1234567890")
+        _read_again()
+        for _ in range(12):
+            synced(outward, price=500_001)
+            outward.again()
+    (waiting,) = outward.calls()
+
+    _read_again()
+    outward.again()
+
+    assert (waiting["status"], waiting["attempts"] > 12) == ("PENDING", True)
+    assert timedelta(minutes=9) < waiting["due_at"] - clock.now() <= timedelta(minutes=10)
+    assert "STRIPE_API_KEY" in waiting["last_error"]
+    assert "canary" not in waiting["last_error"]
+    assert outward.product(CODE)["sync_due_at"] is None
+
+
+def _read_again() -> None:
+    runtime.settings.cache_clear()
+    stripe_api.client.cache_clear()
+
+
+def test_all_prices_of_a_product_are_looked_at(outward: Outward) -> None:
+    stripe = outward.fake.client().v1
+    product = stripe.products.create({"name": "By hand"})
+    for amount in range(1, 131):
+        stripe.prices.create({"product": product.id, "unit_amount": amount, "currency": "try"})
+    oldest = outward.fake.listed("/v1/prices")[-1]["id"]
+    outward.price(CODE, oldest)
+
+    synced(outward, stripe_product_id=product.id, price=1)
+
+    assert [(each["stripe_price_id"], each["unit_amount"]) for each in outward.prices(CODE)] == [(oldest, 1)]

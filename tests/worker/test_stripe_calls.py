@@ -15,6 +15,7 @@ from db.transaction import reading, transaction
 from domain.errors import EraseRefused
 from domain.inbox.backlog import backlog
 from domain.outward.call import Wanted, want
+from domain.outward.checkout import GIVE_UP_AFTER
 from domain.privacy.export import export
 from tests.canaries import API_KEY, EMAIL, leaked
 from tests.domain.privacy.someone import erased, found
@@ -25,6 +26,7 @@ from tests.outward import outward as outward  # noqa: PLC0414
 from tests.stack import wait_for
 from worker import call_rows, clock, runtime, stripe_api, stripe_calls, upkeep
 from worker.call_rows import CALL_SECONDS, LEASE_SECONDS, MAX_CRASHES
+from worker.call_turn import MARGIN_SECONDS
 from worker.stripe_ask import No, Unanswered, ask
 from worker.stripe_calls import MOST, make_calls
 from worker.sweep import sweep
@@ -99,7 +101,11 @@ def test_stripes_word_on_when_to_ask_again_is_kept(outward: Outward) -> None:
 def test_a_refusal_is_final_and_told_without_secrets(outward: Outward) -> None:
     outward.price("EXPLORER-5", f"{EMAIL} {API_KEY}", 500_000)
 
-    outcome = outward.checkout()
+    job = outward.ask()
+    # As it was asked before prices were spelled out at need.
+    outward.studio.rows("UPDATE stripe_calls SET context = context - 'spelled'")
+    outward.call()
+    outcome = outward.timetable.outcome(job)
     outward.again()
 
     (call,) = outward.calls()
@@ -310,11 +316,10 @@ def test_a_call_that_nobody_makes_is_named_by_the_audit(outward: Outward) -> Non
 
 
 def test_calls_that_are_over_are_forgotten_after_a_while_and_refused_products_are_not(outward: Outward) -> None:
-    outward.price("EXPLORER-5", "price_of_nobody", 500_000)
+    outward.refuse()
     outward.checkout()
     outward.checkout("grace", "CORE-10")
-    outward.change("SINGLE-RIDE", stripe_product_id="prod_of_nobody")
-    outward.sync()
+    outward.refuse_product("SINGLE-RIDE")
     prune = partial(upkeep.prune_payloads, outward.studio.engine)
 
     early = prune(at=clock.now() + timedelta(days=34))
@@ -348,7 +353,7 @@ def test_nobody_is_erased_while_stripe_is_asked_for_them(outward: Outward) -> No
 
 
 def test_the_backlog_tells_of_calls_and_of_products_that_were_refused(outward: Outward) -> None:
-    outward.price("EXPLORER-5", "price_of_nobody", 500_000)
+    outward.refuse()
     outward.checkout()
     outward.ask("grace", "CORE-10")
     outward.change("SINGLE-RIDE", stripe_product_id="prod_of_nobody")
@@ -383,3 +388,53 @@ def test_a_refund_that_was_long_under_way_is_looked_for_before_it_is_made(outwar
 
 def test_a_lease_outlasts_a_call() -> None:
     assert LEASE_SECONDS > CALL_SECONDS
+
+
+def test_a_call_that_somebody_waits_for_is_come_for_when_it_is_due(outward: Outward) -> None:
+    outward.fake.faults("503", SESSIONS, times=4)
+
+    with freeze_time(clock.now(), ignore=["_pytest", "pytest"]) as time:
+        job = outward.ask()
+        waits = []
+        while (wait := make_calls(outward.studio.engine)) is not None:
+            # A Stripe that answers 503 in a row is left alone for seconds of its own.
+            stripe_calls.BREAKER.served(outward.fake.base)
+            waits.append(round(wait - MARGIN_SECONDS))
+            time.tick(timedelta(seconds=wait))
+
+    assert waits == [1, 2, 4, 8]
+    assert outward.timetable.outcome(job).code == "done"
+
+
+def test_who_waits_is_told_at_the_end_of_the_wait_and_not_by_the_sweep(outward: Outward) -> None:
+    outward.fake.faults("reset", SESSIONS, times=100)
+
+    with freeze_time(clock.now(), ignore=["_pytest", "pytest"]) as time:
+        job = outward.ask()
+        while (wait := make_calls(outward.studio.engine)) is not None:
+            time.tick(timedelta(seconds=wait))
+        (call,) = outward.calls()
+
+    assert (outward.timetable.outcome(job).code, call["status"]) == ("stripe_unavailable", "PARKED")
+    assert call["created_at"] + GIVE_UP_AFTER == call["give_up_at"]
+
+
+def test_nobody_comes_sooner_for_what_nobody_waits_for(outward: Outward) -> None:
+    outward.fake.faults("503", "/v1/products")
+    outward.change("EXPLORER-5", price=510_000)
+    upkeep.sync_products(outward.studio.engine, at=clock.now())
+
+    assert make_calls(outward.studio.engine) is None
+    assert outward.calls()[0]["status"] == "PENDING"
+
+
+def test_a_job_that_stripe_did_not_serve_says_how_to_try_again(outward: Outward) -> None:
+    outward.refuse()
+    refused = outward.checkout()
+    job = outward.ask("grace", "CORE-10")
+    outward.studio.rows("UPDATE stripe_calls SET give_up_at = created_at")
+    outward.call()
+    away = outward.timetable.outcome(job)
+
+    assert [refused.code, away.code] == ["stripe_refused", "stripe_unavailable"]
+    assert all("another Idempotency-Key" in str(each.problem) for each in (refused, away))

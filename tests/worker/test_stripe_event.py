@@ -177,7 +177,7 @@ def test_a_line_that_says_nothing_usable_is_unreadable(line: dict[str, Any], fie
 def test_a_refund_says_how_much_of_which_payment(kind: str, status: str) -> None:
     told = refund("pi_4", amount=300, refund_id="re_4", status=status, kind=kind)
 
-    assert said(told) == RefundFact("refund:re_4", "pi_4", status, 300)
+    assert said(told) == RefundFact("refund:re_4", "pi_4", status, 300, currency="TRY")
 
 
 def test_a_refund_of_a_charge_without_intent_is_known_by_the_charge() -> None:
@@ -185,6 +185,13 @@ def test_a_refund_of_a_charge_without_intent_is_known_by_the_charge() -> None:
     told["data"]["object"]["payment_intent"] = None
 
     assert said(told).key == "charge:ch_of_pi_1"
+
+
+def test_a_refund_of_which_stripe_says_no_status_is_pending() -> None:
+    told = refund("pi_4", refund_id="re_4")
+    told["data"]["object"]["status"] = None
+
+    assert said(told).status == "pending"
 
 
 def test_old_api_versions_list_the_refunds_in_the_charge() -> None:

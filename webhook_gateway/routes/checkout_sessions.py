@@ -25,7 +25,7 @@ checkout_sessions = command_group("checkout_sessions", CHECKOUTS, "/api/checkout
 def create_checkout_session(body: CheckoutRequest) -> Response:
     """Ask Stripe for a page on which a package, a subscription or a course is paid.
 
-    What was paid is fulfilled when Stripe says so. A coupon's use is held for 30 minutes.
+    What was paid is fulfilled when Stripe says so. A coupon's use is held for as long as the page is open.
     """
     said = body.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"student_id"})
     return perform(Command(CHECKOUT, said, _whose(body)))

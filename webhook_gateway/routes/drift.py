@@ -34,11 +34,11 @@ def list_drift(query: PageQuery) -> Response:
     return respond(DriftPage.model_validate(paging.page(rows, query)))
 
 
-@drift_pushing.post("/<id:product_id>/push", responses=problems(404, 415) | {202: DriftedProduct})
+@drift_pushing.post("/<id:product_id>/push", responses=problems(404, 415) | {200: DriftedProduct})
 def push_product(path: DriftPath) -> Response:
     """Have Stripe told again what a product is: our catalog is the source. It is done in the background."""
     organization_id = caller.current().organization()
     with transaction(here().engine) as session:
         shown = drift_view.push(session, organization_id, path.product_id, at=clock.now())
     hint(CALLS)
-    return respond(DriftedProduct.model_validate(shown), status=202)
+    return respond(DriftedProduct.model_validate(shown))

@@ -24,7 +24,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 def _absolute(address: str) -> str:
     plain = address.replace(TEMPLATE, "")
     try:
-        parts = urlsplit(plain)
+        parts, said = urlsplit(plain), urlsplit(address)
         is_whole = bool(parts.hostname) and (parts.port is None or parts.port > 0) and "@" not in parts.netloc
     except ValueError:
         is_whole = False
@@ -32,7 +32,10 @@ def _absolute(address: str) -> str:
         raise ValueError(f"Name an absolute address, such as https://example.com/thanks?session={TEMPLATE}")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise ValueError("Let it begin with https://; http:// is for this machine alone")
-    return address
+    if TEMPLATE in said.netloc + said.fragment:
+        raise ValueError(f"Put {TEMPLATE} into the path or the query")
+    # Stripe knows a scheme in small letters only.
+    return parts.scheme + address[len(parts.scheme) :]
 
 
 Address = Annotated[str, StringConstraints(strict=True, max_length=LONGEST), AfterValidator(_absolute)]
@@ -44,7 +47,7 @@ class CheckoutRequest(Input):
 
     product_code: Code = Field(description="Of a package or a course on sale")
     coupon_code: TypedCode | None = Field(
-        default=None, description="In capitals or not; its use is held for 30 minutes"
+        default=None, description="In capitals or not; its use is held for as long as the page is open"
     )
     cohort_id: Id | None = Field(default=None, description="The dated run of a course")
     success_url: Address = Field(description=f"Where the browser goes once it is paid. {TEMPLATED}")

@@ -74,12 +74,16 @@ class Known:
 
 @dataclass
 class Report:
-    """What a comparison found; equal findings count once."""
+    """What a comparison found; equal findings count once.
+
+    `not_asked` are payments of ours that Stripe's lists do not have, beyond those that it is asked for one by one.
+    """
 
     findings: dict[tuple[str, ...], Finding] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     compared: Counter[str] = field(default_factory=Counter)
     not_ours: int = 0
+    not_asked: int = 0
 
     def add(self, finding: Finding) -> None:
         """Take a finding in; beyond what anybody reads it is only counted."""

@@ -25,6 +25,8 @@ ADVICE = re.compile(
 # Those of the desk, of courses, and of who looks after students, have their cases there.
 OF_OTHERS = {
     "student_merged", "session_not_started", "coupon_invalid", "coupon_exhausted",
+    "not_refundable", "nothing_to_refund", "refund_under_way", "refund_review_required", "payment_disputed",
+    "stripe_refused", "stripe_unavailable", "call_final", "cohort_closed", "order_not_paid",
     "step_already_booked", "step_not_booked", "invalid_option", "cohort_full", "already_enrolled",
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from db.transaction import transaction
-from domain.catalog.drift import Difference, OurPrice, OurProduct, differences
+from domain.catalog.drift import CatalogFact, Difference, Heard, OurPrice, OurProduct, differences, keep
 from domain.catalog.drift_view import drifted, push
 from domain.errors import NotFound
 from domain.listing import Part
@@ -112,6 +112,37 @@ def test_the_order_of_events_does_not_matter(selling: Studio, story: Sequence[Ev
 
     assert all(end == ends[0] for end in ends)
     assert ends[0][0]
+
+
+ANSWERS: dict[str, Sequence[tuple[int, int, dict[str, Any]]]] = {
+    "a name": ((5, 1, {"name": "Zzz"}), (5, 2, {"name": "Alpha"}), (5, 0, {"name": "Zzz"}), (5, 0, {"name": "Alpha"})),
+    "by hand, later": ((5, 2, {"name": "Zzz"}), (5, 0, {"name": "Alpha"}), (6, 0, {"name": "By hand"})),
+    "events alone": ((5, 0, {"active": True}), (5, 0, {"active": False}), (4, 3, {"active": True})),
+    "deleted": ((5, 2, {"name": "Alpha"}), (4, 0, {"deleted": True})),
+}
+LAST: dict[str, dict[str, Any]] = {
+    "a name": {"name": "Alpha"},
+    "by hand, later": {"name": "By hand"},
+    "events alone": {"active": False},
+    "deleted": {"deleted": True},
+}
+
+
+@pytest.mark.parametrize("story", ANSWERS)
+@pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
+def test_an_answer_to_our_last_call_outlives_what_else_was_said_in_its_second(
+    selling: Studio, story: str, *, together: bool
+) -> None:
+    usual = {"object": "product", "deleted": False, "active": True, "name": "Explorer", "product_code": None}
+    for order in permutations([*ANSWERS[story], ANSWERS[story][0]]):
+        selling.rows("DELETE FROM stripe_objects")
+        facts = [(CatalogFact(PRODUCT, at, usual | said, PRODUCT, None), ours) for at, ours, said in order]
+        told = [Heard(n, None, None, "lumen", fact, ours) for n, (fact, ours) in enumerate(facts)]
+        with transaction(selling.engine) as session:
+            for some in [told] if together else [[each] for each in told]:
+                keep(session, some, at=clock.now())
+        (row,) = kept(selling)
+        assert row["said"] == usual | LAST[story]
 
 
 def test_what_was_deleted_stays_deleted_and_is_shown_while_it_is_on_sale(selling: Studio) -> None:

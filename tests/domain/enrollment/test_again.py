@@ -164,3 +164,26 @@ def test_staff_assign_nothing_to_who_was_paid_back(school: School) -> None:
     school.timetable.studio.deliver(refund("pi_1", amount=PRICE, refund_id="re_1"))
 
     assert school.assign(package, cohort).code == "enrollment_required"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_second_purchase_of_a_course_is_the_only_one_once_the_first_went_back(
+    school: School, order: Sequence[int]
+) -> None:
+    told = [
+        school.purchase("ada", payment="pi_1"),
+        school.purchase("ada", payment="pi_2"),
+        refund("pi_1", amount=PRICE, refund_id="re_1"),
+    ]
+
+    for number in order:
+        school.timetable.studio.deliver(told[number])
+    school.timetable.studio.rows("UPDATE stripe_events SET due_at = received_at WHERE status = 'RECEIVED'")
+    school.timetable.studio.drain()
+
+    rows = school.timetable.studio.rows(
+        "SELECT p.stripe_key, e.status FROM student_course_enrollments e"
+        " JOIN student_packages k ON k.id = e.student_package_id JOIN orders o ON o.id = k.order_id"
+        " JOIN payments p ON p.id = o.payment_id ORDER BY 1"
+    )
+    assert [tuple(row.values()) for row in rows] == [("pi_1", "REVOKED"), ("pi_2", "ACTIVE")]

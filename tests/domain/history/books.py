@@ -42,6 +42,8 @@ class Books:
         passes = [p for p in self.held(student) if p.product.is_pass and p.standing != "REVOKED"]
         begins = max([at, *(p.pass_until for p in passes)])
         package = Package(number, student, product, at, begins, end_of_days(begins, product.days, product.org))
+        if product.friend_days:
+            package.friend_until = end_of_days(at, product.friend_days, product.org)
         package.given = [bonus] * len(product.lines)
         package.drafts = [None] * self.left(package)[0] if product.later else []
         self.packages.append(package)
@@ -103,6 +105,10 @@ class Books:
     def has_ended(self, package: Package, at: datetime) -> bool:
         end = self.window(package)[1]
         return end is not None and end <= at
+
+    def has_begun(self, package: Package, at: datetime) -> bool:
+        start = self.window(package)[0]
+        return start is not None and start <= at and not self.has_ended(package, at)
 
     def line(self, session: Session) -> list[Wait]:
         return [w for w in self.waits if w.session is session and w.status in IN_LINE]

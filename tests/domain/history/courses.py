@@ -81,10 +81,14 @@ class Progress:
     booking: Booking | None = None
     option: Option | None = None
     skipped: bool = False
+    was_booked: bool = False
+    closed: bool = False  # it was open when the money went back
 
     @property
     def status(self) -> str:
-        return FOLLOWS[self.booking.status] if self.booking else "UNBOOKED"
+        if self.booking:
+            return FOLLOWS[self.booking.status]
+        return "CANCELLED" if self.closed else "UNBOOKED"
 
     @property
     def is_open(self) -> bool:
@@ -92,6 +96,7 @@ class Progress:
 
     def book(self, booking: Booking, option: Option) -> None:
         self.booking, self.option, self.skipped = booking, option, False
+        self.was_booked, self.closed = True, False
         booking.taken = self
 
     def __repr__(self) -> str:
@@ -110,6 +115,12 @@ class Enrollment:
     by_staff: bool = False  # whether staff chose its cohort
     progress: dict[Step, Progress] = field(default_factory=dict)
     not_booked: Sequence[tuple[int, str]] = ()
+
+    @property
+    def meant(self) -> Cohort | None:
+        """The cohort that it is in, or was when its money went back; else the one that its purchase means."""
+        named = self.named
+        return self.cohort or (named if isinstance(named, Cohort) and named.course is self.course else None)
 
     @property
     def is_enrolled(self) -> bool:

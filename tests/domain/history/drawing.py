@@ -38,6 +38,18 @@ class Draw(DrawSteps):
         command = Command(kind, Time.at, self.one(sorted(self.model.orgs)))
         return getattr(self, kind)(command) or self.book(command)
 
+    def crowd(self) -> list[Command]:
+        """More than there is room for want to be in one session, and those who cannot wait for it."""
+        student = self.one(sorted(self.model.orgs))
+        ahead = [s for s in self.ahead(student) if s.capacity < 3 and s.service != "PRIVATE"]
+        if not ahead:
+            return [self.command()]
+        session = self.one(ahead)
+        students = [name for name, org in self.model.orgs.items() if org == session.org]
+        self.random.shuffle(students)
+        booked = [self.wish(Command("book", Time.at, student, session)) for student in students[:2]]
+        return [*booked, *(Command("join", Time.at, student, session) for student in students[1:])]
+
     def rush(self, session: Session) -> Command:
         """Whoever is quick would have the place that came free."""
         self.left = None
@@ -189,29 +201,6 @@ class Draw(DrawSteps):
             "seats": self.one([(), (), (2, 1), (1, 1, 2, 5)]),
             "tier": self.one([None, None, 0, 10, 20]),
         }
-
-    # Sessions to choose from.
-
-    def ahead(self, student: str) -> list[Session]:
-        org = self.model.orgs[student]
-        return [s for s in self.model.sessions if s.org == org and s.start > Time.at and not s.teacher and not s.off]
-
-    def ordinary(self, student: str) -> list[Session]:
-        return [session for session in self.ahead(student) if not session.kind]
-
-    def some_session(self, student: str) -> Session:
-        """Mostly those that can be booked, sometimes any of the student's studio, seldom any at all."""
-        ahead = self.ahead(student)
-        mine = [b.session for b in self.model.booked(student)]
-        free = [each for each in ahead if each not in mine]
-        if not ahead or self.once_in(20):
-            return self.one(self.model.sessions)
-        # Where they are, or are to be, at that time.
-        waits = [w.session for w in self.model.waits if w.student == student and w in self.model.line(w.session)]
-        same = [s for s in free if s not in waits and any(s.meets(each.start, each.end) for each in waits)]
-        if same and self.once_in(2):
-            return self.one(same)
-        return self.one(ahead if self.once_in(5) or not free else free)
 
 
 def _stands(booking: Booking) -> bool:

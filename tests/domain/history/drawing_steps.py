@@ -98,7 +98,7 @@ class DrawSteps:
         student = self.one([name for name in students if name not in have or self.once_in(3)] or students)
         cohorts = [each for each in self.model.cohorts if each.course is course or self.once_in(10)]
         named = self.one(cohorts) if cohorts and not self.once_in(3) else None
-        return Buying(student, course, "NOWHERE" if self.once_in(15) else named, self.one(WAYS))
+        return Buying(student, course, "NOWHERE" if self.once_in(15) else named, self.one(WAYS), self.once_in(20))
 
     def meet(self) -> None:
         """See to it that there is something ahead of each class."""
@@ -119,3 +119,26 @@ class DrawSteps:
             sessions = {option: self.one(found) for option, found in planned.items() if found}
             deadline = Time.at + timedelta(hours=self.one([20, 50, 200]))
             self.history.plan(course, self.one([1, 1, 2, 3]), deadline, sessions)
+
+    # Sessions to choose from.
+
+    def ahead(self, student: str) -> list[Session]:
+        org = self.model.orgs[student]
+        return [s for s in self.model.sessions if s.org == org and s.start > Time.at and not s.teacher and not s.off]
+
+    def ordinary(self, student: str) -> list[Session]:
+        return [session for session in self.ahead(student) if not session.kind]
+
+    def some_session(self, student: str) -> Session:
+        """Mostly those that can be booked, sometimes any of the student's studio, seldom any at all."""
+        ahead = self.ahead(student)
+        mine = [b.session for b in self.model.booked(student)]
+        free = [each for each in ahead if each not in mine]
+        if not ahead or self.once_in(20):
+            return self.one(self.model.sessions)
+        # Where they are, or are to be, at that time.
+        waits = [w.session for w in self.model.waits if w.student == student and w in self.model.line(w.session)]
+        same = [s for s in free if s not in waits and any(s.meets(each.start, each.end) for each in waits)]
+        if same and self.once_in(2):
+            return self.one(same)
+        return self.one(ahead if self.once_in(5) or not free else free)

@@ -17,12 +17,10 @@ from tests.domain.history.command import Command
 from tests.domain.history.comparing import compare
 from tests.domain.history.comparing_courses import compare_courses
 from tests.domain.history.faults import CutOff, Killed, Time, killed
-from tests.domain.history.nouns import Booking, Package, Session, Teacher
+from tests.domain.history.nouns import Booking, Session, Teacher
 from tests.domain.history.school import open_courses
-from tests.domain.history.schooling import Schooling
 from tests.domain.history.shop import COUPONS, OFFER, PRODUCTS, TEACHERS
-from tests.stripe_objects import Event, checkout, dispute, refund
-from tests.timetable import CURRENCY
+from tests.domain.history.telling import Telling
 from worker import upkeep
 from worker.inbox import drain_batch
 from worker.job_inbox import JOBS
@@ -42,10 +40,6 @@ INSERT INTO teacher_availability (organization_id, teacher_id, weekday, opens, c
 SELECT organization_id, id, weekday, %(opens)s, %(closes)s FROM teachers, generate_series(1, 7) weekday
  WHERE id = %(id)s
 """
-BOUGHT = """
-SELECT p.stripe_key, k.id FROM student_packages k JOIN orders o ON o.id = k.order_id
-  JOIN payments p ON p.id = o.payment_id WHERE p.stripe_key = ANY(%(keys)s)
-"""
 POST = "UPDATE {} SET status = 'SENT', sent_at = due_at WHERE status = 'PENDING'"
 UNTIL = "UPDATE coupons SET valid_until = %(at)s WHERE code = %(code)s"
 # What the clock does, and what the model calls it.
@@ -57,7 +51,7 @@ TASKS = {
 
 
 @dataclass
-class History(Schooling):
+class History(Telling):
     """Eight students of two studios, and what happens to them; each history begins with nothing but a shop."""
 
     last_job: int = 0
@@ -101,36 +95,6 @@ class History(Schooling):
         costs = dict(zip(row["seats"], seats, strict=True))
         kind = (more["org"], more["service"], tier or 0)
         self.model.sessions.append(Session(row["id"], *kind, start, values["end"], more["capacity"], costs))
-
-    def buy(self, *purchases: tuple[str, str]) -> None:
-        """Students buy, each a product, all at once."""
-        events, keys = list[Event](), list[str]()
-        for student, code in purchases:
-            product = PRODUCTS[code]
-            keys.append(f"pi_history_{next(_numbers)}")
-            told: dict[str, Any] = {"amount": product.price, "currency": CURRENCY[product.org], "org": product.org}
-            events.append(checkout(code, payment=keys[-1], student=student, email=None, **told))
-        self.studio.deliver(*events)
-        bought = {row["stripe_key"]: row["id"] for row in self.studio.rows(BOUGHT, keys=keys)}
-        for key, (student, code) in sorted(zip(keys, purchases, strict=True), key=lambda each: bought[each[0]]):
-            self.payments[self.model.buy(bought[key], student, PRODUCTS[code], Time.at)] = key
-
-    def refund(self, package: Package) -> None:
-        payment = self.payments[package]
-        self.studio.deliver(refund(payment, amount=package.product.price, refund_id=f"re_{payment}"))
-        self.revoke(package)
-
-    def dispute(self, package: Package) -> None:
-        self.studio.deliver(dispute(self.payments[package]))
-        package.standing = "SUSPENDED"
-
-    def settle(self, package: Package, *, won: bool) -> None:
-        said = {"status": "won" if won else "lost", "kind": "charge.dispute.closed"}
-        self.studio.deliver(dispute(self.payments.pop(package), **said))
-        if won:
-            package.standing = "ACTIVE"
-        else:
-            self.revoke(package)
 
     def ask(self, commands: list[Command], fault: str, away: timedelta) -> None:
         """Store commands, and have them done."""

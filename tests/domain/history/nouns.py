@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from tests.domain.history.payments import Payment
+
 if TYPE_CHECKING:
     from tests.domain.history.courses import Progress
 
@@ -17,6 +19,11 @@ def end_of_days(start: datetime, days: int, org: str) -> datetime:
     """The local midnight that ends the day start + N."""
     last = start.astimezone(ZONES[org]).date() + timedelta(days=days)
     return datetime.combine(last + timedelta(days=1), time(), ZONES[org]).astimezone(UTC)
+
+
+def days_later(end: datetime, days: int, org: str) -> datetime:
+    """The local midnight so many days after another one."""
+    return end_of_days(end, days - 1, org)
 
 
 @dataclass(frozen=True)
@@ -55,13 +62,19 @@ class Package:
     bought_at: datetime
     pass_from: datetime
     pass_until: datetime
-    standing: str = "ACTIVE"
+    extended: bool = False  # the pass, by a day that it got
+    friend_until: datetime | None = None
+    payment: Payment | None = None  # of what was not handed over at the desk
     until: datetime | None = None  # an end that the studio gave it
     given: list[int] = field(default_factory=list)  # to each line, beside what was sold
     drafts: list[int | None] = field(default_factory=list)  # their numbers; None is one that nobody was told yet
-    shelved: list[int | None] = field(default_factory=list)  # drafts that ended with the package
+    shelved: list[int | None] = field(default_factory=list)  # drafts that ended, or went, with the package
     numbers: set[int] = field(default_factory=set)  # of all its drafts that ever were
     coupon: str | None = None
+
+    @property
+    def standing(self) -> str:
+        return self.payment.standing if self.payment else "ACTIVE"
 
     def __repr__(self) -> str:
         return f"<package {self.id} of {self.student}>"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tests.domain.history.books import Books, Refused, refuse_if
 from tests.domain.history.command import Command
-from tests.domain.history.nouns import Means, Package, Session, end_of_days
+from tests.domain.history.nouns import Means, Package, Session
 
 ENDLESS = datetime.max.replace(tzinfo=UTC)
 # Of several reasons why nothing pays, the first is told.
@@ -60,9 +60,11 @@ class Paying(Books):
         return session.seats[seat] if seat else -(-session.minutes // unit), higher
 
     def pass_refused(self, package: Package, session: Session) -> str:
+        return fallen(package) or self.pass_misfit(package, session)
+
+    def pass_misfit(self, package: Package, session: Session) -> str:
         start, end = self.window(package)
         reasons = {
-            f"package_{package.standing.lower()}": package.standing != "ACTIVE",
             SEVERAL: session.service != "GROUP",
             "package_expired": end is not None and session.start >= end,
             "package_not_started": start is not None and session.start < start,
@@ -71,10 +73,12 @@ class Paying(Books):
         return next((code for code, is_one in reasons.items() if is_one), "")
 
     def credits_refused(self, package: Package, line: int, session: Session, seat: int | None) -> str:
+        return fallen(package) or self.credits_misfit(package, line, session, seat)
+
+    def credits_misfit(self, package: Package, line: int, session: Session, seat: int | None) -> str:
         service, tier, _, _ = package.product.lines[line]
         fits = service == session.service or (service, session.service) == ("PRIVATE", "GROUP")
         reasons = {
-            f"package_{package.standing.lower()}": package.standing != "ACTIVE",
             # A step is not paid for like this, but by who takes it.
             SEVERAL: not fits
             or service == "COURSE"
@@ -86,9 +90,7 @@ class Paying(Books):
 
     def course_refused(self, package: Package, session: Session) -> str:
         """Why the course does not pay for one of its steps."""
-        if package.standing != "ACTIVE":
-            return f"package_{package.standing.lower()}"
-        return "package_expired" if self.ends_before(package, session) else ""
+        return fallen(package) or ("package_expired" if self.ends_before(package, session) else "")
 
     def ends_before(self, package: Package, session: Session) -> bool:
         """Whether a package ends before a session, or would end before another one if that were its first."""
@@ -102,10 +104,15 @@ class Paying(Books):
         """The friend pass that ends first."""
         lasting = []
         for package in self.held(student):
-            until = end_of_days(package.bought_at, package.product.friend_days, package.product.org)
-            usable = package.product.friend_days and package.standing == "ACTIVE" and not self.friend_came(package)
+            until = package.friend_until
+            usable = package.standing == "ACTIVE" and not self.friend_came(package)
             asked = sum(b.means == Means("FRIEND_PASS", package) for b in self.bookings)
-            if usable and asked < MOST_FRIENDS and session.start < until:
+            if usable and asked < MOST_FRIENDS and until and session.start < until:
                 lasting.append((until, package.id, package))
         refuse_if((not lasting, "friend_pass_unavailable"))
         return min(lasting)[2]
+
+
+def fallen(package: Package) -> str:
+    """What is the matter with a package by its payment."""
+    return "" if package.standing == "ACTIVE" else f"package_{package.standing.lower()}"

@@ -13,8 +13,9 @@ from tests.domain.history.comparing_courses import TAKEN
 from tests.domain.history.courses import Cohort, Course, Enrollment, Option
 from tests.domain.history.faults import Time
 from tests.domain.history.model import Model
-from tests.domain.history.nouns import Booking, Package, Session
-from tests.stripe_objects import Event, checkout, intent
+from tests.domain.history.nouns import Booking, Session
+from tests.domain.history.payments import News, Payment
+from tests.stripe_objects import Event, checkout, intent, refund
 from tests.studio import Studio
 from tests.timetable import Timetable
 
@@ -36,6 +37,7 @@ class Buying:
     course: Course
     cohort: Cohort | str | None
     way: str
+    refunded: bool = False  # before anybody heard of it
 
 
 @dataclass
@@ -43,7 +45,6 @@ class Schooling:
     timetable: Timetable
     model: Model = field(default_factory=Model)
     bookings: dict[int, Booking] = field(default_factory=dict)
-    payments: dict[Package, str] = field(default_factory=dict)
     courses: list[Course] = field(default_factory=list)
     # Checkouts that Stripe has not told of yet, and the cohorts that they name.
     late: dict[Enrollment, tuple[Event, Cohort]] = field(default_factory=dict)
@@ -80,17 +81,23 @@ class Schooling:
         """Students buy courses, all at once."""
         told = {f"pi_course_{next(_numbers)}": each for each in purchases}
         events = {key: _events(key, each) for key, each in told.items()}
+        gone = [_refund(key, each.course.product.price) for key, each in told.items() if each.refunded]
         now = [event for key, each in told.items() for event in events[key][: 1 if each.way == "late" else None]]
-        self.studio.deliver(*now)
+        self.studio.deliver(*gone, *now)
+        gone_packages = []
         for row in self.studio.rows(BOUGHT, keys=list(told)):
             key, each = row["stripe_key"], told[row["stripe_key"]]
             package = self.model.buy(row["id"], each.student, each.course.product, Time.at)
+            package.payment = Payment(key, package.product.price)
+            if each.refunded:
+                package.payment.hear(refund_of(package.payment))
+                gone_packages.append(package)
             named = None if each.way == "late" else each.cohort
             enrollment = self.model.enroll(package, each.course, named, Time.at)
             enrollment.number = row["enrollment"]
-            self.payments[package] = key
             if each.way == "late" and isinstance(each.cohort, Cohort):
                 self.late[enrollment] = (events[key][1], each.cohort)
+        self.model.turn(dict.fromkeys(gone_packages, "ACTIVE"), Time.at)
         self.learn_steps()
 
     def tell_late(self, enrollment: Enrollment) -> None:
@@ -99,13 +106,6 @@ class Schooling:
         self.studio.deliver(event)
         self.model.tell_late(enrollment, cohort, Time.at)
         self.learn_steps()
-
-    def revoke(self, package: Package) -> None:
-        """Its money went back."""
-        package.standing = "REVOKED"
-        for enrollment in self.model.enrollments:
-            if enrollment.package is package:
-                self.model.revoke(enrollment)
 
     def learn_steps(self) -> None:
         """Learn the numbers of bookings that nobody was told: each package's of a step in their order."""
@@ -118,6 +118,15 @@ class Schooling:
             assert meant[0].session.id == row["session_id"], (row, meant[0])
             meant[0].number = row["id"]
             self.bookings[row["id"]] = meant[0]
+
+
+def refund_of(payment: Payment) -> News:
+    """All of it goes back."""
+    return News(payment, f"re_{payment.key}", "succeeded", payment.amount)
+
+
+def _refund(key: str, amount: int) -> Event:
+    return refund(key, amount=amount, refund_id=f"re_{key}")
 
 
 def _is_of(booking: Booking, package: int, step: int) -> bool:

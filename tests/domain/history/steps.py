@@ -23,14 +23,17 @@ class Steps(Places):
         new = Enrollment(package, course, named=named)
         new.progress = {step: Progress(new, step) for step in course.steps}
         self.enrollments.append(new)
-        self.settle(new, at)
+        if package.standing == "REVOKED":
+            self.revoke(new)
+        else:
+            self.settle(new, at)
         return new
 
     def tell_late(self, enrollment: Enrollment, cohort: Cohort, at: datetime) -> None:
         """A cohort that the purchase names after all: nothing of it was decided yet, unless staff chose one."""
+        enrollment.named = cohort
         if enrollment.by_staff or enrollment.status == "COMPLETED":
             return
-        enrollment.named = cohort
         if enrollment.package.standing == "REVOKED":
             self.revoke(enrollment)
             return
@@ -39,22 +42,30 @@ class Steps(Places):
                 self.release(each.booking, "CANCELLED", at)
         self.settle(enrollment, at)
 
-    def settle(self, enrollment: Enrollment, at: datetime) -> None:
+    def settle(self, enrollment: Enrollment, at: datetime, *, books: bool = True) -> None:
         enrollment.waits_for, enrollment.not_booked = self.objection(enrollment), []
-        if enrollment.waits_for:
+        self.join_cohort(enrollment, None if enrollment.waits_for else enrollment.meant)
+        if enrollment.waits_for or not books:
             return
-        self.join_cohort(enrollment, meant(enrollment))
         command = Command("purchase", at, enrollment.package.student)
         self.book_only_options(command, enrollment, at)
         enrollment.not_booked = command.not_booked
 
     def revoke(self, enrollment: Enrollment) -> None:
-        """Its money went back: the place is free, and it is known which cohort it was."""
-        enrollment.cohort, enrollment.place = enrollment.cohort or meant(enrollment), None
+        """Its money went back: the place is free, it is known which cohort it was, and what was open is closed."""
+        enrollment.cohort, enrollment.place = enrollment.meant, None
         enrollment.waits_for, enrollment.not_booked = None, []
+        for each in enrollment.progress.values():
+            each.closed = each.closed or each.booking is None
+
+    def bring_back(self, enrollment: Enrollment, at: datetime) -> None:
+        """Its money did not go back after all: what was never booked is open again, and nothing is booked."""
+        for each in enrollment.progress.values():
+            each.closed = each.closed and each.was_booked
+        self.settle(enrollment, at, books=False)
 
     def objection(self, enrollment: Enrollment) -> str | None:
-        cohort, paid_at = meant(enrollment), enrollment.package.bought_at
+        cohort, paid_at = enrollment.meant, enrollment.package.bought_at
         others = [e for e in self.enrolled(enrollment.package.student) if e.course is enrollment.course]
         others = [e for e in others if e is not enrollment]
         same = [e.cohort is cohort if cohort and e.cohort else e.status == "ACTIVE" for e in others]
@@ -198,12 +209,6 @@ class Steps(Places):
     ) -> list[tuple[object, dict[str, object]]]:
         waits = [wait for wait in self.waits if wait.student == command.student]
         return [(each, copy(vars(each))) for each in (*waits, *progresses)]
-
-
-def meant(enrollment: Enrollment) -> Cohort | None:
-    """The cohort that a purchase means."""
-    named = enrollment.named
-    return named if isinstance(named, Cohort) and named.course is enrollment.course else None
 
 
 def own_step(enrollment: Enrollment, step: Step | None) -> Progress:

@@ -41,6 +41,7 @@ class Studio(Enrolled):
             self.release(host, "CANCELLED", at)
             package = host.means.package
             if package is None or package.standing == "REVOKED":
+                self.shelve(package)
                 continue
             if host.means.payment == "ALL_ACCESS":
                 self.gain_a_day(package, at)
@@ -58,16 +59,21 @@ class Studio(Enrolled):
             package.drafts = sorted(package.drafts, key=lambda n: (n is None, n or 0))[: self.left(package)[0]]
             package.shelved = []
 
-    def gain_a_day(self, package: Package, at: datetime) -> None:
-        """A day more for the last of the passes that follow each other; if that is over, it lasts through tomorrow."""
+    def shelve(self, package: Package | None) -> None:
+        """What is over, or was paid back, has no open draft."""
+        if package:
+            package.shelved, package.drafts = [*package.shelved, *package.drafts], []
+
+    def gain_a_day(self, package: Package, at: datetime, through: int = 1) -> None:
+        """A day more for the last of the passes that follow each other; one that is over lasts through tomorrow."""
         org = package.product.org
         passes = [p for p in self.held(package.student) if p.product.is_pass and p.standing != "REVOKED"]
         while True:
             end = package.pass_until
-            end = end_of_days(end, 0, org) if end > at else end_of_days(at, 1, org)
+            end = end_of_days(end, 0, org) if end > at else end_of_days(at, through, org)
             behind = [p for p in passes if p.pass_until > package.pass_until and p.pass_from < end]
             if not behind:
-                package.pass_until = end
+                package.pass_until, package.extended = end, True
                 return
             package = behind[0]
 
@@ -165,8 +171,8 @@ class Studio(Enrolled):
     def expire(self, at: datetime) -> None:
         """Open drafts end with their package; those of one that is disputed are frozen."""
         for package in self.packages:
-            if package.drafts and package.standing == "ACTIVE" and self.has_ended(package, at):
-                package.shelved, package.drafts = [*package.shelved, *package.drafts], []
+            if package.standing == "ACTIVE" and self.has_ended(package, at):
+                self.shelve(package)
 
     def close_lines(self, at: datetime) -> None:
         for wait in [w for session in self.sessions for w in self.line(session)]:

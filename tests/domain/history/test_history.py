@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.domain.history.drawing import Draw
+from tests.domain.history.drawing_money import DrawMoney
 from tests.domain.history.faults import Time
 from tests.domain.history.history import TASKS, History
 from tests.domain.history.shop import PRODUCTS, open_shop
+from tests.domain.history.telling import Purchase
 from tests.timetable import Timetable
 
 # New York's clocks go forward on 2027-03-14 and back on 2027-11-07.
@@ -45,13 +47,14 @@ class Histories(RuleBasedStateMachine):
         self.seed = b""
         self.steps: dict[Callable[[Random], None], int] = {
             self._commands: 13,
+            self._crowd: 4,
             self._broken_off: 3,
             self._time: 5,
             self._clock: 3,
             self._purchase: 2,
             self._course: 3,
             self._option: 1,
-            self._payment: 1,
+            self._payment: 9,
         }
 
     @initialize(seed=SEEDS)
@@ -76,12 +79,15 @@ class Histories(RuleBasedStateMachine):
     def _commands(self, random: Random) -> None:
         self._ask(random, random.randint(2, 7))
 
+    def _crowd(self, random: Random) -> None:
+        self._ask(random, 0)
+
     def _broken_off(self, random: Random) -> None:
         self._ask(random, random.randint(1, 5), random.choice(["killed", "cut off"]), random.choice([0, 0, 5, 20]))
 
     def _ask(self, random: Random, number: int, fault: str = "", away: int = 0) -> None:
         draw = Draw(self.history, random)
-        commands = [draw.command() for _ in range(number)]
+        commands = [draw.command() for _ in range(number)] or draw.crowd()
         for command in commands:
             note(f"{Time.at:%d %b %H:%M}: {command}")
         note(f"{Time.at:%d %b %H:%M}: the worker does them, {fault or 'all at once'}, {away} minutes")
@@ -99,18 +105,15 @@ class Histories(RuleBasedStateMachine):
         self._buy(random, random.choice(sorted(self.model.orgs)))
 
     def _payment(self, random: Random) -> None:
-        """A purchase is refunded or disputed, or its dispute is settled."""
-        turning = [each for each in self.history.payments if each.standing != "REVOKED"]
-        if not turning:
-            return
-        package = random.choice(turning)
-        note(f"{Time.at:%d %b %H:%M}: the payment of {package} turns")
-        if package.standing == "SUSPENDED":
-            self.history.settle(package, won=random.random() < 1 / 2)
-        elif random.random() < 1 / 2:
-            self.history.refund(package)
-        else:
-            self.history.dispute(package)
+        """Stripe tells of refunds and disputes, and later how they went on; whose place came free is offered it."""
+        draw = DrawMoney(self.model, random)
+        for _ in range(random.choice([1, 1, 2, 3])):
+            news = draw.news()
+            note(f"{Time.at:%d %b %H:%M}: {news}")
+            self.history.tell(news, draw.again(news))
+            self.history.work({}, "", timedelta())
+            self.history.compare()
+            self.history.pass_time(random.choice([timedelta(), *WAITS]))
 
     def _course(self, random: Random) -> None:
         """Courses are bought; or the rest of a purchase is told."""
@@ -124,6 +127,7 @@ class Histories(RuleBasedStateMachine):
         purchases = [draw.buying() for _ in range(draw.one([1, 1, 2, 3]))]
         note(f"{Time.at:%d %b %H:%M}: {purchases}")
         self.history.buy_courses(*purchases)
+        self.history.work({}, "", timedelta())
 
     def _option(self, random: Random) -> None:
         """The school lets an option take nobody, or lets it take bookings again."""
@@ -139,9 +143,11 @@ class Histories(RuleBasedStateMachine):
             sold = [code for code, each in PRODUCTS.items() if each.org == self.model.orgs[student]]
             # What ends soon, and a day of a pass, is where the rules are.
             soon = [code for code in sold if PRODUCTS[code].days <= 3 or PRODUCTS[code].is_pass]
-            purchases.append((student, random.choice(soon if random.random() < 1 / 2 else sold)))
+            code = random.choice(soon if random.random() < 1 / 2 else sold)
+            purchases.append(Purchase(student, code, refunded=random.random() < 1 / 40))
         note(f"{Time.at:%d %b %H:%M}: {purchases}")
         self.history.buy(*purchases)
+        self.history.work({}, "", timedelta())
 
     def _fill_calendar(self, random: Random) -> None:
         """See to it that there is something to book."""

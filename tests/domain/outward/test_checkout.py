@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -68,7 +67,7 @@ def test_a_discount_is_a_coupon_of_stripes_of_the_same_value(outward: Outward) -
     assert (coupon["amount_off"], coupon["currency"], coupon["duration"]) == (250_000, "try", "once")
     assert (coupon["max_redemptions"], coupon["name"]) == (1, "HALF")
     assert (page["metadata"]["coupon_code"], page["metadata"]["coupon_use"]) == ("HALF", str(use["id"]))
-    assert (use["status"], use["held_until"] - use["created_at"]) == ("HELD", timedelta(minutes=30))
+    assert (use["status"], use["held_until"].timestamp()) == ("HELD", page["expires_at"])
 
 
 def test_a_coupon_that_makes_it_free_is_paid_with_nothing(outward: Outward) -> None:
@@ -100,7 +99,9 @@ def test_a_subscription_is_one_at_stripe(outward: Outward) -> None:
     sent = outward.sent(outcome)
     assert outward.page(outcome)["mode"] == "subscription"
     assert sent["line_items"][0]["price_data"]["recurring"]["interval"] == "month"
-    assert sent["subscription_data"]["metadata"] == {"org": "lumen", "product_code": "EXPLORER-5", "student_id": "ada"}
+    use = outward.studio.one("SELECT id::text FROM coupon_uses")["id"]
+    named = {"org": "lumen", "product_code": "EXPLORER-5", "student_id": "ada", "coupon_use": use}
+    assert sent["subscription_data"]["metadata"] == named
     assert "payment_intent_data" not in sent
     assert refused.code == "coupon_invalid"
 
@@ -164,7 +165,7 @@ def test_what_is_off_sale_is_not_sold(outward: Outward) -> None:
 
 def test_a_refusal_by_stripe_gives_the_coupon_back(outward: Outward) -> None:
     outward.timetable.coupon("HALF", "DISCOUNT", **HALF)
-    outward.price("EXPLORER-5", "price_of_nobody", 500_000)
+    outward.refuse()
 
     outcome = outward.checkout(couponCode="HALF")
 
@@ -176,7 +177,7 @@ def test_a_hold_that_nobody_paid_lapses(outward: Outward) -> None:
     outward.timetable.coupon("ONCE", "DISCOUNT", max_redemptions=1, **HALF)
     first = outward.checkout(couponCode="ONCE")
     refused = outward.checkout("grace", couponCode="ONCE")
-    outward.studio.rows("UPDATE coupon_uses SET held_until = held_until - interval '31 minutes'")
+    outward.studio.rows("UPDATE coupon_uses SET held_until = held_until - interval '32 minutes'")
 
     second = outward.checkout("grace", couponCode="ONCE")
 
@@ -200,3 +201,100 @@ def test_another_command_of_the_student_does_not_wait_for_stripe(outward: Outwar
     assert (redeemed.code, outward.timetable.outcome(job).status) == ("done", "RUNNING")
     outward.call()
     assert outward.timetable.outcome(job).code == "done"
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_stripe_does_not_sell_by_its_price_is_spelled_out_and_stripe_told_again(
+    outward: Outward, *, is_there: bool
+) -> None:
+    prices = outward.fake.client().v1.prices
+    made = prices.create({"currency": "try", "unit_amount": 500_000, "product_data": {"name": "Explorer"}})
+    prices.update(made.id, {"active": False})
+    outward.price("EXPLORER-5", made.id if is_there else "price_of_nobody", 500_000)
+    outward.timetable.coupon("HALF", "DISCOUNT", **HALF)
+
+    outcome = outward.checkout(couponCode="HALF")
+    due = outward.product("EXPLORER-5")["sync_due_at"]
+    outward.sync()
+    second = outward.checkout("grace")
+
+    assert outward.page(outcome)["amount_total"] == 250_000
+    assert due is not None
+    assert [each["active"] for each in outward.prices("EXPLORER-5")].count(True) == 1
+    assert outward.sent(second)["line_items"][0]["price"] != "price_of_nobody"
+
+
+def test_what_stripe_does_not_sell_as_its_product_is_off_is_spelled_out_and_put_on_again(outward: Outward) -> None:
+    outward.change("EXPLORER-5", price=510_000)
+    outward.sync()
+    known = outward.product("EXPLORER-5")["stripe_product_id"]
+    outward.fake.client().v1.products.update(known, {"active": False})
+
+    outcome = outward.checkout()
+    outward.sync()
+
+    assert outward.page(outcome)["amount_total"] == 510_000
+    assert outward.fake.found(f"products/{known}")["active"]
+    assert [each["active"] for each in outward.prices("EXPLORER-5")] == [True]
+
+
+def test_a_student_who_comes_back_has_the_coupon_from_the_page_that_they_left(outward: Outward) -> None:
+    outward.timetable.coupon("ONCE", "DISCOUNT", max_redemptions=1, **HALF)
+    first = outward.checkout(couponCode="ONCE")
+
+    second = outward.checkout(code="CORE-10", couponCode="ONCE")
+    outward.studio.deliver(*outward.fake.events("checkout.session.expired"))
+
+    assert (outward.page(first)["status"], outward.page(second)["status"]) == ("expired", "open")
+    assert outward.page(second)["amount_total"] < outward.page(second)["amount_subtotal"]
+    assert [row["status"] for row in outward.studio.rows("SELECT status FROM coupon_uses ORDER BY id")] == [
+        "RELEASED",
+        "HELD",
+    ]
+
+
+@pytest.mark.parametrize("method", ["card", "async"])
+def test_a_page_that_was_paid_keeps_its_coupon(outward: Outward, method: str) -> None:
+    outward.timetable.coupon("ONCE", "DISCOUNT", **HALF)
+    first = outward.checkout(couponCode="ONCE")
+    assert first.result
+    outward.fake.pay(first.result["id"], method, email="ada@example.com")
+
+    second = outward.checkout(couponCode="ONCE")
+    outward.studio.deliver(*outward.fake.events("checkout.session.completed"))
+
+    assert (second.code, "was paid" in str(second.problem)) == ("coupon_exhausted", True)
+    (use,) = outward.studio.rows("SELECT status FROM coupon_uses")
+    assert use["status"] == ("USED" if method == "card" else "HELD")
+    assert len(outward.fake.listed("/v1/checkout/sessions")) == 1
+
+
+def test_a_page_that_stripe_does_not_have_holds_nobody_up(outward: Outward) -> None:
+    outward.timetable.coupon("ONCE", "DISCOUNT", **HALF)
+    outward.checkout(couponCode="ONCE")
+    outward.studio.rows(
+        "UPDATE stripe_calls SET response = '{\"id\": \"cs_of_nobody\"}' WHERE kind = 'CHECKOUT_CREATE'"
+    )
+
+    assert outward.checkout(couponCode="ONCE").code == "done"
+
+
+def test_a_page_that_cannot_be_closed_now_keeps_its_coupon(outward: Outward) -> None:
+    outward.timetable.coupon("ONCE", "DISCOUNT", **HALF)
+    outward.checkout(couponCode="ONCE")
+    job = outward.ask(couponCode="ONCE")
+    outward.studio.rows("UPDATE stripe_calls SET give_up_at = created_at WHERE status = 'PENDING'")
+
+    outward.call()
+
+    assert outward.timetable.outcome(job).code == "stripe_unavailable"
+    assert outward.studio.rows("SELECT status FROM coupon_uses") == [{"status": "HELD"}]
+
+
+def test_who_may_use_a_coupon_twice_keeps_both_pages(outward: Outward) -> None:
+    outward.timetable.coupon("TWICE", "DISCOUNT", **HALF)
+    outward.studio.rows("UPDATE coupons SET max_redemptions_per_student = 2")
+
+    pages = [outward.checkout(couponCode="TWICE") for _ in range(3)]
+
+    assert [outward.page(each)["status"] for each in pages] == ["expired", "open", "open"]

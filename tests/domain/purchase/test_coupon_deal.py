@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
+import psycopg
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
@@ -133,3 +134,38 @@ def test_a_coupon_is_for_the_first_period_of_a_subscription_alone(timetable: Tim
 
     rows = [(row["paid"], row["discount"], row["price_mismatch"], row["code"]) for row in sold(timetable)]
     assert sorted(rows) == [(900_000, 900_000, False, "LESS"), (1_800_000, 0, False, None)]
+
+
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the statements that are sent from now on, also those that SQLAlchemy does not see."""
+    statements: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def note(self: Any, query: Any, *values: Any, **more: Any) -> Any:
+        statements.append(str(query))
+        return execute(self, query, *values, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", note)
+    return statements
+
+
+@pytest.mark.parametrize("expires", [False, True])
+def test_many_purchases_with_coupons_cost_no_more_statements_than_few(
+    timetable: Timetable, monkeypatch: pytest.MonkeyPatch, *, expires: bool
+) -> None:
+    coupon = timetable.coupon("LESS", "DISCOUNT", discount_type="PERCENTAGE", discount_value=20, max_redemptions=90)
+    ends: dict[str, Any] = {"paid": "unpaid", "kind": "checkout.session.expired"} if expires else {}
+    costs = []
+    for count in (2, 12):
+        names = [f"student-{count}-{number}" for number in range(count)]
+        uses = {name: hold(timetable, coupon, name) for name in names}
+        told = [checkout(payment=f"pi_{name}", student=name, email=None, amount=400_000, **ends) for name in names]
+        timetable.studio.receive(*(with_use(each, uses[name]) for each, name in zip(told, names, strict=True)))
+        with monkeypatch.context() as patched:
+            statements = noted(patched)
+            timetable.studio.drain()
+        costs.append(len(statements))
+
+    assert costs[1] == costs[0]
+    states = {row["status"] for row in timetable.studio.rows("SELECT status FROM coupon_uses")}
+    assert states == {"RELEASED" if expires else "USED"}

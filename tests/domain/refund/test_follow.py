@@ -95,7 +95,7 @@ def test_what_stripe_refuses_is_there_again(till: Till) -> None:
 
     assert (ended.status, ended.code) == ("FAILED", "stripe_refused")
     assert ended.problem
-    assert ended.problem["detail"] == "Charge ch_1 has been disputed."
+    assert ended.problem["detail"].startswith("Charge ch_1 has been disputed. ")
     assert (till.refunds(), till.taken(), till.timetable.left(package)) == (
         [(200_000, "FAILED", False)],
         [2, -2],

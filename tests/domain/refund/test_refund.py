@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.booking.test_book import soon
 from tests.domain.booking.world import nothing_written
+from tests.domain.purchase.test_stories import SUBSCRIPTION
 from tests.refunding import Till
 from tests.school import School
-from tests.stripe_objects import checkout, dispute, refund
+from tests.stripe_objects import MONTHS, checkout, dispute, invoice, invoice_payment, refund, subscribed
 from tests.timetable import Outcome, Timetable
 
 Now = FrozenDateTimeFactory
@@ -425,6 +427,22 @@ def test_an_invoice_goes_back_by_the_payment_that_paid_it(till: Till) -> None:
     assert unknown.code == "not_refundable"
     assert till.call()["params"]["payment_intent"] == "pi_of_invoice"
     till.timetable.studio.rows("DELETE FROM payments WHERE stripe_key = 'pi_of_invoice'")
+
+
+def test_an_invoice_that_several_payments_paid_is_left_to_stripes_dashboard(till: Till, now: Now) -> None:
+    now.move_to(datetime.fromtimestamp(MONTHS[0], UTC))
+    till.timetable.studio.rows(SUBSCRIPTION)
+    till.timetable.studio.deliver(
+        subscribed(), invoice(), *(invoice_payment("in_1", name, amount=900_000) for name in ("pi_a", "pi_b"))
+    )
+    package = int(till.timetable.studio.one("SELECT id FROM student_packages")["id"])
+
+    ended = refused(till, till.ask(package))
+
+    assert ended.code == "not_refundable"
+    assert ended.problem
+    assert "pi_a, pi_b" in ended.problem["detail"]
+    assert "Stripe's dashboard" in ended.problem["detail"]
 
 
 def test_a_charge_without_a_payment_intent_goes_back_by_its_own_name(till: Till) -> None:

@@ -6,11 +6,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.clock.hours import events, written
 from tests.domain.purchase.test_stories import RIDES, SUBSCRIPTION
-from tests.stripe_objects import MONTHS, intent, invoice, invoice_payment, refund, subscribed, subscription
+from tests.stories import finals, orders, tell, telling
+from tests.stripe_objects import (
+    MONTHS,
+    checkout,
+    dispute,
+    intent,
+    invoice,
+    invoice_payment,
+    refund,
+    subscribed,
+    subscription,
+)
+from tests.studio import Studio
 from tests.timetable import Timetable
 from worker import clock
 from worker.upkeep import expire_passes, warn
@@ -244,4 +257,103 @@ def test_what_is_said_of_a_subscription_before_anybody_knows_whose_it_is_is_kept
     begun.studio.drain()
 
     assert waiting == "RECEIVED"
+    assert held(begun)[0]["all_access_expires_at"] == FIRST + 10 * DAY
+
+
+FAMILY = [
+    subscribed("in_a", subscription="sub_a", student="ada", customer="cus_1"),
+    invoice("in_a", subscription="sub_a", customer="cus_1"),
+    subscribed("in_b", subscription="sub_b", student="grace", customer="cus_1"),
+    invoice("in_b", subscription="sub_b", customer="cus_1"),
+    invoice("in_b2", 1, subscription="sub_b", customer="cus_1"),
+]
+
+
+def test_of_two_students_whom_one_customer_pays_for_each_gets_the_renewals_of_their_own(studio: Studio) -> None:
+    with freeze_time(FIRST, ignore=["_pytest", "pytest"]):
+        studio.rows(SUBSCRIPTION)
+        studio.rows(RIDES)
+        tell(studio, [telling(order, number) for number, order in enumerate(orders(FAMILY, twice=2))])
+
+        assert len(set(finals(studio).values())) == 1
+        assert studio.audit() == []
+    rows = studio.rows(
+        "SELECT p.stripe_key, s.external_id FROM orders o JOIN payments p ON p.id = o.payment_id"
+        " JOIN students s ON s.id = o.student_id WHERE p.stripe_key LIKE '%%-t000' ORDER BY 1"
+    )
+    assert [row["external_id"] for row in rows] == ["ada-t000", "grace-t000", "grace-t000"]
+
+
+def test_what_is_paid_for_a_change_in_the_middle_grants_no_period(begun: Timetable) -> None:
+    begun.studio.deliver(subscribed(), invoice())
+    told = invoice("in_2", amount=100)
+    for line in told["data"]["object"]["lines"]["data"]:
+        line["parent"]["subscription_item_details"]["proration"] = True
+
+    begun.studio.deliver(told)
+
+    assert len(held(begun)) == 1
+    assert begun.studio.event(told)["error_code"] == "unrecognised_purchase"
+
+
+def test_the_invoice_of_a_single_purchase_is_no_payment_of_its_own(begun: Timetable) -> None:
+    told = invoice_payment("in_9", "pi_1", amount=500_000)
+    begun.studio.receive(told, organization=begun.organization("lumen"))
+    begun.studio.drain()
+    waiting = begun.studio.event(told)["status"]
+
+    begun.studio.deliver(checkout(invoice="in_9"))
+    begun.studio.rows("UPDATE stripe_events SET due_at = received_at WHERE status = 'RECEIVED'")
+    begun.studio.drain()
+
+    assert (waiting, begun.studio.event(told)["status"]) == ("RECEIVED", "PROCESSED")
+    assert [row["stripe_key"] for row in begun.studio.rows("SELECT stripe_key FROM payments")] == ["pi_1"]
+
+
+def test_days_that_a_dispute_took_are_there_after_a_renewal_too(begun: Timetable, now: FrozenDateTimeFactory) -> None:
+    begun.studio.deliver(subscribed(), invoice(), invoice_payment())
+    begun.studio.deliver(dispute("pi_of_in_1"))
+    now.tick(10 * DAY)
+    begun.studio.deliver(dispute("pi_of_in_1", status="won", kind="charge.dispute.closed"))
+
+    begun.studio.deliver(invoice("in_2", 1), invoice("in_3", 2))
+
+    ends = [each["all_access_expires_at"] for each in held(begun)]
+    usual = [datetime.fromtimestamp(each, UTC).replace(hour=21) for each in MONTHS[1:4]]
+    assert ends == [each + 10 * DAY for each in usual]
+
+
+def test_who_cancels_at_once_keeps_no_day_that_was_given_back(begun: Timetable, now: FrozenDateTimeFactory) -> None:
+    begun.studio.deliver(subscribed(), invoice(), invoice_payment(), dispute("pi_of_in_1"))
+    now.tick(2 * DAY)
+    begun.studio.deliver(dispute("pi_of_in_1", status="won", kind="charge.dispute.closed"))
+    ended = int((FIRST + 4 * DAY).timestamp())
+
+    begun.studio.deliver(subscription(status="canceled", kind="customer.subscription.deleted", ended_at=ended))
+
+    assert held(begun)[0]["all_access_expires_at"] == FIRST + 4 * DAY
+
+
+def test_a_renewal_that_fails_closes_nobodys_wait(begun: Timetable) -> None:
+    begun.studio.deliver(subscribed(), invoice())
+    full = begun.session(FIRST + 60 * DAY, capacity=1)
+    begun.buy("bea", "CORE-10")
+    begun.book("bea", full)
+    begun.join("ada", full)
+
+    begun.studio.deliver(invoice("in_2", 1, kind="invoice.payment_failed"))
+
+    assert begun.line(full) == [("ada", "WAITING", None)]
+
+
+def test_whose_subscription_it_is_another_studio_cannot_make_doubtful(begun: Timetable) -> None:
+    begun.studio.deliver(subscribed(), invoice())
+    begun.studio.receive(subscription(), organization=begun.organization("thrive"))
+    begun.studio.drain()
+    ended = int((FIRST + 10 * DAY).timestamp())
+    told = subscription(status="canceled", kind="customer.subscription.deleted", ended_at=ended)
+    del told["data"]["object"]["metadata"]
+
+    begun.studio.deliver(told)
+
     assert held(begun)[0]["all_access_expires_at"] == FIRST + 10 * DAY
