@@ -11,7 +11,7 @@ import orjson
 
 from db.models import DisputeStatus, PaymentStatus
 from domain.catalog.drift import CatalogFact
-from domain.purchase.payment import CHECKOUT, INTENT, REFUND_RANK, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
+from domain.purchase.fact import CHECKOUT, INTENT, REFUND_RANK, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
 from domain.subscription.facts import SubscriptionFact
 from worker.stripe_catalog import read_price, read_product
 from worker.stripe_field import (

@@ -13,8 +13,9 @@ from db.transaction import Rows
 from domain.catalog.drift import Heard, keep
 from domain.inbox.retention import conclude_unread
 from domain.inbox.verdict import Asking, Done, Forgotten, Ignored, Later, Parked, Quarantined, Verdict
-from domain.purchase.fulfillment import Told, fulfil
+from domain.purchase.fulfillment import fulfil
 from domain.purchase.routing import Unrouted, route
+from domain.purchase.told import Told
 from worker.inbox import Inbox, Outcomes
 from worker.runtime import settings
 from worker.stripe_event import Statement, Unsupported, read

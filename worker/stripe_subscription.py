@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from db.models import PaymentStatus
-from domain.purchase.payment import BEGINNING, INVOICE, INVOICE_PAYMENT, PurchaseFact, SoldLine
+from domain.purchase.fact import BEGINNING, INVOICE, INVOICE_PAYMENT, PurchaseFact, SoldLine
 from domain.subscription.facts import SubscriptionFact
 from worker.stripe_field import (
     MAX_LINES,

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from db.models import PaymentStatus
 from db.transaction import fetch
-from domain.purchase.fulfillment import Told, fulfil
-from domain.purchase.payment import CLOCK, PurchaseFact
+from domain.purchase.fact import CLOCK, PurchaseFact
+from domain.purchase.fulfillment import fulfil
+from domain.purchase.told import Told
 
 # Debits and transfers take up to fourteen days on which banks work; a month is more.
 GIVE_UP_AFTER = timedelta(days=30)

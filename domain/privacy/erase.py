@@ -21,7 +21,7 @@ from domain.privacy.erase_rows import COUNT, ERASURES, GUEST, MARKS, NOTES, TOLD
 from domain.privacy.person import Person, find_person
 from domain.privacy.quiet import check_quiet
 from domain.privacy.stored import stored_events
-from domain.purchase.payment import erase as without_person
+from domain.purchase.fact import erase as without_person
 
 LOCKS = (
     "SELECT 1 FROM payments WHERE id = ANY(%(payments)s) ORDER BY stripe_key FOR NO KEY UPDATE",

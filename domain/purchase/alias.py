@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from db.bulk import insert, update
 from db.models import Payment, PaymentStatus
 from db.transaction import fetch
-from domain.purchase.payment import Fact, Facts, PurchaseFact
+from domain.purchase.fact import Fact, Facts, PurchaseFact
 from domain.purchase.standing import Key, Standing, changed_columns
 
 # Which of some payments are other names, or pay for a period of a subscription.

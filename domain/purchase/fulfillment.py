@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from domain.enrollment.again import Heard, to_settle
 from domain.enrollment.enroll import Again, Bought, enroll, read_plan
 from domain.errors import DomainError, NotReady, UnknownProduct
-from domain.inbox.verdict import Done, Forgotten, Later, Parked, Verdict
+from domain.inbox.verdict import Verdict
 from domain.inbox.waiting import wake
 from domain.mail.unsent import retry_unsent
 from domain.purchase.alias import Names, attach, read_names
@@ -24,13 +24,15 @@ from domain.purchase.coupon_deal import HeldCoupon, Uses, read_uses, with_coupon
 from domain.purchase.coupon_deal import lock as lock_coupons
 from domain.purchase.coupon_deal import release as release_coupons
 from domain.purchase.coupon_deal import settle as settle_coupons
+from domain.purchase.fact import Fact
 from domain.purchase.grant import Sale, decide
 from domain.purchase.grant_rows import Placed, write
 from domain.purchase.holder import hold, lock_holders, refresh_flags
-from domain.purchase.payment import CHECKOUT, INVOICE, INVOICE_PAYMENT, Fact, Purchase, PurchaseFact
+from domain.purchase.payment import Purchase
 from domain.purchase.products import Catalog, hold_still, read_catalog
 from domain.purchase.recognition import SaleLine, recognise
 from domain.purchase.standing import Key, Standing, record
+from domain.purchase.told import Judged, Judgement, Told, verdict_of
 from domain.purchase.transfer import moves_of, transfer
 from domain.purchase.turn import act as turn
 from domain.purchase.turn import turns_of
@@ -42,33 +44,6 @@ from domain.subscription.book import record as subscribe
 from domain.subscription.facts import SubscriptionFact
 from domain.subscription.renew import owners, renew
 from domain.subscription.subscriber import Subscribers, moves_to, read_subscribers
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What one event of one organization says; `payment` is whose it is, also where it says nothing of it."""
-
-    event_id: int
-    organization_id: int
-    facts: tuple[Fact, ...]
-    payment: str | None = None
-    standing: tuple[SubscriptionFact, ...] = ()
-
-    @property
-    def keys(self) -> list[Key]:
-        """The names of the payments that it is about: those of its facts first, in their order."""
-        about = [fact.key for fact in self.facts] + ([self.payment] if self.payment else [])
-        return [(self.organization_id, key) for key in about]
-
-    @property
-    def mentioned(self) -> list[Key]:
-        """The PaymentIntents of which it only says which invoice they paid."""
-        told = (fact for fact in self.facts if isinstance(fact, PurchaseFact) and fact.teller == INVOICE_PAYMENT)
-        return [(self.organization_id, fact.intent) for fact in told if fact.intent]
-
-
-Judgement = list[SaleLine] | DomainError | NotReady
-Judged = Mapping[Key, Judgement]
 
 
 def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int, Verdict]:
@@ -95,7 +70,7 @@ def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int,
     new = [key[1] for key, each in heard.items() if each.is_new]
     wake(session, granted + new + [part[1] for part in names.links], at=at)
     release_coupons(session, {key: each.purchase for key, each in heard.items() if not each.fulfilled}, uses)
-    return {each.event_id: _verdict(each, names, standing, judged) for each in told}
+    return {each.event_id: verdict_of(each, names, standing, judged) for each in told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,53 +245,3 @@ def _buyers(session: Session, concerned: Sequence[Standing], *, at: datetime) ->
 
 def _key(standing: Standing) -> Key:
     return standing.purchase.organization_id, standing.purchase.key
-
-
-def _verdict(told: Told, names: Names, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
-    """Return the first thing that stands in the way of an event, or that it is done."""
-    keys = [names.settled(key) for key in told.keys]
-    verdicts = [_of_fact(fact, key, standing, judged) for fact, key in zip(told.facts, keys, strict=False)]
-    erased = any(standing[key].purchase.is_erased for key in keys if key in standing)
-    return next((verdict for verdict in verdicts if not isinstance(verdict, Done)), Forgotten() if erased else Done())
-
-
-def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Judged) -> Verdict:
-    if key not in standing:
-        if _is_of_single_purchase(fact, key, standing):
-            return Done()
-        return Later("unknown_payment", f"payment {fact.key} was not seen yet", f"payment:{fact.key}")
-    if not isinstance(fact, PurchaseFact):
-        return Done()
-    if standing[key].fulfilled:
-        return _after_fulfilment(fact, standing[key])
-    refusal = judged[key]
-    if isinstance(refusal, list) or not standing[key].purchase.begun:
-        return Done()
-    expected = fact.teller in {CHECKOUT, INVOICE} or fact.names_something
-    return _refused(refusal, fact) if expected else Done()
-
-
-def _is_of_single_purchase(fact: Fact, key: Key, standing: Mapping[Key, Standing]) -> bool:
-    """Say whether a fact only tells of the invoice of a purchase that has its own name: its PaymentIntent's."""
-    if not isinstance(fact, PurchaseFact) or fact.intent is None:
-        return False
-    paid_by = standing.get((key[0], fact.intent))
-    return paid_by is not None and paid_by.purchase.from_checkout
-
-
-def _after_fulfilment(fact: PurchaseFact, standing: Standing) -> Verdict:
-    """Accept what comes after the package, unless it names another product: then somebody was sold the wrong one."""
-    if (fact.product_code or fact.cohort) and standing.is_changed and standing.purchase.is_contradictory:
-        return Parked(
-            "contradictory_purchase",
-            f"the Checkout and the PaymentIntent of {fact.key} name different products or cohorts: see what was paid",
-        )
-    return Done()
-
-
-def _refused(refusal: DomainError | NotReady, fact: PurchaseFact) -> Verdict:
-    if isinstance(refusal, NotReady):
-        return Later(refusal.code, str(refusal), f"payment:{fact.key}")
-    # Named by its other event later on, the payment brings this one back.
-    waits_for = f"product:{refusal.name}" if isinstance(refusal, UnknownProduct) else f"payment:{fact.key}"
-    return Parked(refusal.code, str(refusal), waits_for)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from db.bulk import insert, update
 from db.models import DisputeStatus, Payment
 from db.transaction import fetch
-from domain.purchase.payment import INVOICE_PAYMENT, Fact, Purchase, PurchaseFact, merge
+from domain.purchase.fact import INVOICE_PAYMENT, Fact, PurchaseFact, merge
+from domain.purchase.payment import Purchase
 
 Key = tuple[int, str]
 

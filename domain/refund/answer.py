@@ -13,8 +13,9 @@ from db.transaction import fetch
 from domain.errors import Refusal, StripeRefused, StripeUnavailable
 from domain.outward.call import Call, Response
 from domain.outward.job import finish
-from domain.purchase.fulfillment import Told, fulfil
-from domain.purchase.payment import RefundFact
+from domain.purchase.fact import RefundFact
+from domain.purchase.fulfillment import fulfil
+from domain.purchase.told import Told
 from domain.refund.asking import payment_key
 from domain.refund.lines import give_back
 from domain.refund.notes import note, refusal_of

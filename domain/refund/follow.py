@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from db.bulk import update
 from db.models import Refund, RefundStatus
 from db.transaction import Rows, fetch
-from domain.purchase.payment import Purchase, RefundSaid
+from domain.purchase.fact import RefundSaid
+from domain.purchase.payment import Purchase
 from domain.purchase.turn import State
 from domain.refund.lines import give_back
 from domain.refund.notes import Order, settle

@@ -24,7 +24,8 @@ from db.models import (
 )
 from domain.holding.holding import Holding, of_ids
 from domain.listing import Part, newest_first
-from domain.purchase.payment import Purchase, RefundSaid
+from domain.purchase.fact import RefundSaid
+from domain.purchase.payment import Purchase
 from domain.refund.review_view import ReviewView, reviews_of
 from domain.refund.view import RefundView, refunds_of
 

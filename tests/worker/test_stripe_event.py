@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.purchase.payment import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
+from domain.purchase.fact import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
 from tests.stripe_objects import body, checkout, dispute, event, intent, refund
 from worker.stripe_event import READERS, Statement, Unsupported, parse, payment_key, read
 from worker.stripe_field import MAX_QUANTITY, Unreadable

@@ -12,7 +12,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from db.models import DisputeStatus, PaymentStatus
-from domain.purchase.payment import DisputeFact, Fact, PurchaseFact, RefundFact
+from domain.purchase.fact import DisputeFact, Fact, PurchaseFact, RefundFact
 
 # More than anybody reads; what is beyond is counted.
 MOST_SHOWN = 5_000

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from domain.catalog import drift
 from domain.errors import DomainError, NeedsLineItems, NotReady, UnknownProduct, Unrecognised
 from domain.inbox import known
-from domain.purchase.payment import Purchase, PurchaseFact, merge
+from domain.purchase.fact import PurchaseFact, merge
+from domain.purchase.payment import Purchase
 from domain.purchase.products import Catalog, read_catalog
 from domain.purchase.recognition import recognise
 from domain.purchase.routing import Unrouted, route

@@ -8,7 +8,8 @@ from typing import Any
 
 from db.transaction import reading
 from domain.inbox import known
-from domain.purchase.payment import Fact, Purchase, PurchaseFact
+from domain.purchase.fact import Fact, PurchaseFact
+from domain.purchase.payment import Purchase
 from worker.reconcile.compare import Claim, Finding, Kind, Known, Seen, compare
 from worker.reconcile.judge import Said, sold_here, statement_of
 from worker.reconcile.look import Look

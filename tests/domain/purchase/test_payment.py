@@ -8,17 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.models import DisputeStatus, OrderStatus, PaymentStatus
-from domain.purchase.payment import (
-    CHECKOUT,
-    INTENT,
-    DisputeFact,
-    Fact,
-    Purchase,
-    PurchaseFact,
-    RefundFact,
-    erase,
-    merge,
-)
+from domain.purchase.fact import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, erase, merge
+from domain.purchase.payment import Purchase
 
 FACTS: tuple[Fact, ...] = (
     PurchaseFact(CHECKOUT, "pi_1", "PENDING", 1_000, "TRY", client_reference_id="ada"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from db.models import PaymentStatus, RefundPolicy, ServiceType
 from domain.errors import NothingToRefund
-from domain.purchase.payment import INTENT, Purchase, PurchaseFact, merge
+from domain.purchase.fact import INTENT, PurchaseFact, merge
+from domain.purchase.payment import Purchase
 from domain.refund.decide import parts
 from domain.refund.facts import Held, Line, Requested
 from domain.refund.share import Part, units
