@@ -137,16 +137,24 @@ def _tell(desk: Desk, session: Session, entry: Waiting) -> None:
 def _paid(student: Student, session: Session, gone: Collection[int]) -> bool:
     """Say whether one of the packages that are gone would have paid for a session."""
     packages = [package for package in student.packages.values() if package.id in gone]
-    courses = [each.enrollment for each in packages if each.enrollment]
-    if any(step for course in courses for step in course.serves(session.id, session.class_id)):
+    if any(_takes(each, session) for each in packages):
         return True
     before = replace(student, packages={each.id: _as_it_was(each) for each in packages})
     judged = [judgement for _, judgement in judge(before, session, next(iter(session.seats), None), Wish())]
     return any(isinstance(each, Means | AllAccessUsedToday) for each in judged)
 
 
+def _takes(package: Package, session: Session) -> bool:
+    """Say whether a package's course would have taken an open step in a session."""
+    end, course = _as_it_was(package).expires_at, package.enrollment
+    steps = course.serves(session.id, session.class_id) if course else ()
+    return (end is None or session.start_at < end) and any(step.is_open for step, _ in steps)
+
+
 def _as_it_was(package: Package) -> Package:
-    """Return a package as if its money and its days were there."""
+    """Return a package as if its money was there; of one whose end came nearer, its days too."""
+    if package.status is PackageStatus.REVOKED:
+        return replace(package, status=PackageStatus.ACTIVE)
     window = package.all_access
     return replace(
         package,

@@ -9,7 +9,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.purchase.test_coupon_deal import hold, with_use
-from tests.domain.purchase.test_turn import in_days
+from tests.domain.purchase.turning import in_days
 from tests.stripe_objects import checkout, intent
 from tests.timetable import Timetable
 
