@@ -91,6 +91,7 @@ def refund(
     refund_id: str = "re_1",
     status: str = "succeeded",
     kind: str = "refund.created",
+    currency: str = "try",
     **metadata: str,
 ) -> Event:
     obj = {
@@ -98,7 +99,7 @@ def refund(
         "object": "refund",
         "amount": amount,
         "charge": f"ch_of_{payment}",
-        "currency": "try",
+        "currency": currency,
         "metadata": metadata,
         "payment_intent": payment,
         "reason": None,

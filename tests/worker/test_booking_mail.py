@@ -317,7 +317,7 @@ def test_what_was_void_stays_unsent_whatever_is_bought_later(timetable: Timetabl
     timetable.cancel("ada", booked.id, org="thrive")
     leave(timetable)
     buy(timetable, "WELLNESS-3")
-    timetable.studio.deliver(refund(f"pi_mail_{next(_numbers) - 1}", refund_id="re_mail", amount=1))
+    timetable.studio.deliver(refund(f"pi_mail_{next(_numbers) - 1}", refund_id="re_mail", amount=1, currency="usd"))
     timetable.studio.deliver(checkout("PREMIUM-3", payment="pi_last", amount=24_000, currency="usd", org="thrive"))
 
     mails = leave(timetable)
