@@ -53,6 +53,16 @@ def calls(path: Path, *names: str) -> list[str]:
     return [f"{name(path)}:{node.lineno}" for node in found if called(node) in names]
 
 
+def bracketed(text: str, start: int) -> str:
+    """Return what stands between a bracket that was opened before `start` and the one that closes it."""
+    depth = 1
+    for end, character in enumerate(text[start:], start):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if not depth:
+            return text[start:end]
+    return ""
+
+
 def called(node: ast.Call) -> str:
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
@@ -147,6 +157,21 @@ def test_nobody_else_asks_the_machine_what_time_it_is() -> None:
     }
 
     assert asking == {"worker/clock.py"}
+
+
+def test_rows_that_are_taken_are_chosen_once() -> None:
+    # Joined, a choice may be made again for each row that is looked at, and takes more than its limit; an array is not.
+    joined = re.compile(r"\b(?:IN|FROM|JOIN|USING|,)\s*\((?=\s*SELECT)")
+
+    choices = {
+        name(path)
+        for path in SOURCES
+        for text in [path.read_text()]
+        for found in joined.finditer(text)
+        if "SKIP LOCKED" in bracketed(text, found.end())
+    }
+
+    assert choices == set()
 
 
 def test_only_leases_use_the_databases_clock() -> None:

@@ -53,15 +53,15 @@ UPDATE stripe_calls
        attempts = attempts + 1, crashes = crashes + (lease_until IS NOT NULL)::int,
        params = CASE WHEN kind = 'CHECKOUT_CREATE' AND NOT params ? 'expires_at'
                      THEN params || jsonb_build_object('expires_at', %(expires_at)s::bigint) ELSE params END
- WHERE id IN (SELECT id FROM stripe_calls
-               WHERE status = 'PENDING' AND due_at <= %(at)s AND {FREE}
-                 AND (give_up_at IS NULL OR give_up_at > %(at)s)
-                 AND NOT EXISTS (SELECT FROM stripe_calls other WHERE other.status = 'PENDING'
-                                    AND other.lease_until > clock_timestamp() AND other.lease_token <> %(token)s)
-                 AND (%(is_asking)s OR NOT EXISTS (SELECT FROM stripe_events asked
-                                                    WHERE asked.waits_for = '{ASKING}' AND asked.status = 'RECEIVED'
-                                                      AND asked.due_at > %(at)s))
-               ORDER BY job_id IS NULL, due_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM stripe_calls
+        WHERE status = 'PENDING' AND due_at <= %(at)s AND {FREE} AND (give_up_at IS NULL OR give_up_at > %(at)s)
+          AND NOT EXISTS (SELECT FROM stripe_calls other WHERE other.status = 'PENDING'
+                             AND other.lease_until > clock_timestamp() AND other.lease_token <> %(token)s)
+          AND (%(is_asking)s OR NOT EXISTS (SELECT FROM stripe_events asked
+                                             WHERE asked.waits_for = '{ASKING}' AND asked.status = 'RECEIVED'
+                                               AND asked.due_at > %(at)s))
+        ORDER BY job_id IS NULL, due_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED))
 RETURNING {COLUMNS}
 """  # noqa: S608 - our own text
 # What waited for too long; without a key, all that somebody waits for.

@@ -41,14 +41,14 @@ UNKNOWN = Parked(
 # One at a time, and by the process alone that makes calls. `worker.call_rows.ALONE` is held.
 TAKE = f"""
 UPDATE stripe_events SET waits_for = '{ASKING}', due_at = %(until)s, asks = asks + 1
- WHERE id IN (SELECT id FROM stripe_events
-               WHERE waits_for = '{LINE_ITEMS}' AND status = 'RECEIVED'
-                 AND NOT EXISTS (SELECT FROM stripe_events asked
-                                  WHERE asked.waits_for = '{ASKING}' AND asked.status = 'RECEIVED'
-                                    AND asked.due_at > %(at)s)
-                 AND NOT EXISTS (SELECT FROM stripe_calls call WHERE call.status = 'PENDING'
-                                    AND call.lease_until > clock_timestamp() AND call.lease_token <> %(token)s)
-               ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM stripe_events
+        WHERE waits_for = '{LINE_ITEMS}' AND status = 'RECEIVED'
+          AND NOT EXISTS (SELECT FROM stripe_events asked
+                           WHERE asked.waits_for = '{ASKING}' AND asked.status = 'RECEIVED' AND asked.due_at > %(at)s)
+          AND NOT EXISTS (SELECT FROM stripe_calls call WHERE call.status = 'PENDING'
+                             AND call.lease_until > clock_timestamp() AND call.lease_token <> %(token)s)
+        ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED))
 RETURNING id, payload, account, asks
 """  # noqa: S608 - our own text
 

@@ -82,10 +82,11 @@ LEASE = """
 UPDATE {table}
    SET lease_token = %(token)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s),
        attempts = attempts + 1, crashes = crashes + (lease_until IS NOT NULL)::int
- WHERE id IN (SELECT id FROM {table}
-               WHERE status = 'PENDING' AND due_at <= %(at)s
-                 AND (lease_until IS NULL OR lease_until < clock_timestamp()) AND {which}
-               ORDER BY due_at, id LIMIT {limit} FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM {table}
+        WHERE status = 'PENDING' AND due_at <= %(at)s
+          AND (lease_until IS NULL OR lease_until < clock_timestamp()) AND {which}
+        ORDER BY due_at, id LIMIT {limit} FOR UPDATE SKIP LOCKED))
 RETURNING id, attempts, crashes, created_at, due_at
 """
 

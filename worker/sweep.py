@@ -20,9 +20,10 @@ OVERDUE = timedelta(seconds=5)
 # only if a drain began after it was overdue, and left it: one that nobody came for is not.
 MARK = """
 UPDATE {table} SET sweeps = sweeps + 1
- WHERE id IN (SELECT id FROM {table} WHERE {due} AND sweeps < {suspect}
-               AND due_at < (SELECT started_at FROM drains WHERE inbox = '{table}')
-               ORDER BY due_at, id LIMIT {head} FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM {table}
+        WHERE {due} AND sweeps < {suspect} AND due_at < (SELECT started_at FROM drains WHERE inbox = '{table}')
+        ORDER BY due_at, id LIMIT {head} FOR UPDATE SKIP LOCKED))
 """
 
 NOTE = """

@@ -22,9 +22,10 @@ FORGET = "payload = NULL, payload_hash = sha256(payload), line_items = NULL"
 # What another one deletes at this moment, or a person replays, is theirs.
 PRUNE = f"""
 UPDATE stripe_events SET {FORGET}
- WHERE id IN (SELECT id FROM stripe_events
-               WHERE status IN ('PROCESSED', 'IGNORED') AND payload IS NOT NULL AND finished_at < %(before)s
-               ORDER BY finished_at, id LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM stripe_events
+        WHERE status IN ('PROCESSED', 'IGNORED') AND payload IS NOT NULL AND finished_at < %(before)s
+        ORDER BY finished_at, id LIMIT {BATCH} FOR UPDATE SKIP LOCKED))
 RETURNING id
 """  # noqa: S608 - our own text
 

@@ -13,9 +13,10 @@ from db.transaction import fetch
 WAKE = """
 UPDATE stripe_events SET status = 'RECEIVED', due_at = %(at)s, waits_for = NULL, attempts = 0, sweeps = 0,
        finished_at = NULL
- WHERE id IN (SELECT id FROM stripe_events
-               WHERE waits_for = ANY(%(names)s) AND status IN ('RECEIVED', 'FAILED') {condition}
-               ORDER BY id FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM stripe_events
+        WHERE waits_for = ANY(%(names)s) AND status IN ('RECEIVED', 'FAILED') {condition}
+        ORDER BY id FOR UPDATE SKIP LOCKED))
 RETURNING id
 """
 

@@ -16,7 +16,8 @@ OVER = (
 )
 PRUNE = f"""
 DELETE FROM stripe_calls
- WHERE id IN (SELECT id FROM stripe_calls WHERE refund_id IS NULL AND {{over}} LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM stripe_calls WHERE refund_id IS NULL AND {{over}} LIMIT {BATCH} FOR UPDATE SKIP LOCKED))
 RETURNING id
 """  # noqa: S608 - our own text
 

@@ -33,8 +33,10 @@ UPDATE students SET external_id = NULL, email = NULL, name = NULL, erased_at = %
     "calendar_links": "DELETE FROM calendar_links WHERE student_id = ANY(%(ids)s)",
     "events": """
 UPDATE stripe_events SET payload = NULL, payload_hash = sha256(payload), line_items = NULL
- WHERE id IN (SELECT id FROM stripe_events WHERE id = ANY(%(events)s) AND status IN ('PROCESSED', 'IGNORED')
-                 AND payload IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED)""",
+ WHERE id = ANY(ARRAY(
+       SELECT id FROM stripe_events
+        WHERE id = ANY(%(events)s) AND status IN ('PROCESSED', 'IGNORED') AND payload IS NOT NULL
+        ORDER BY id FOR UPDATE SKIP LOCKED))""",
     "packages": f"""
 UPDATE student_packages SET notes = NULL, redeemed_by = {ACTOR.format(actor="redeemed_by")}
  WHERE student_id = ANY(%(ids)s) AND (notes IS NOT NULL OR redeemed_by = ANY(%(actors)s))""",  # noqa: S608 - our own text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 import redis
 
 from tasks import stripe as tasks
+from tests.stack import wait_for
 from tests.stripe_objects import checkout, intent
 from tests.studio import Studio
 from worker import runtime, stripe_api
+from worker.call_rows import lease
 from worker.hints import CALLS, token
 from worker.inbox import MAX_ATTEMPTS
 from worker.line_items import settle, take_one
@@ -256,6 +259,29 @@ def test_a_drain_asks_nobody_and_says_that_there_is_something_to_ask(studio: Stu
 
     assert stripe.asked == []
     assert hinted == (1, 1)
+
+
+def test_while_one_process_asks_what_was_sold_no_other_asks_stripe_for_anything(
+    studio: Studio, stripe: Answers
+) -> None:
+    stripe.holds, stripe.lines = Event(), (("price_EXPLORER-5", 1),)
+    studio.receive(checkout(None), checkout(None, payment="pi_other", student="grace"))
+    studio.drain()
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(make_calls, studio.engine)
+        wait_for(lambda: stripe.asked, what="the one that hangs")
+        make_calls(studio.engine)
+        leased = lease(studio.engine, ANOTHER, 8)
+        meanwhile = len(stripe.asked)
+        waits = [row["waits_for"] for row in studio.rows("SELECT waits_for FROM stripe_events ORDER BY waits_for")]
+        stripe.holds.set()
+        asking.result()
+    studio.drain()
+
+    assert (meanwhile, waits, leased) == (1, ["stripe:asking", "stripe:line_items"], [])
+    assert len(stripe.asked) == 2
+    assert sorted(studio.packages()) == [("EXPLORER-5", "ada"), ("EXPLORER-5", "grace")]
 
 
 def test_while_another_process_makes_calls_nobody_asks_what_was_sold(studio: Studio, stripe: Answers) -> None:
