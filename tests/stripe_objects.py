@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,23 @@ def refund(
         "status": status,
     }
     return event(kind, obj)
+
+
+def charge(
+    payment: str = "pi_1", *, refunded: int = 500_000, listed: Iterable[Event] = (), currency: str = "try"
+) -> Event:
+    """A charge of which something went back; older versions of Stripe list the refunds in it."""
+    obj = {
+        "id": f"ch_of_{payment}",
+        "object": "charge",
+        "amount": 500_000,
+        "amount_refunded": refunded,
+        "currency": currency,
+        "metadata": {},
+        "payment_intent": payment,
+    }
+    refunds = [told["data"]["object"] for told in listed]
+    return event("charge.refunded", obj | ({"refunds": {"object": "list", "data": refunds}} if refunds else {}))
 
 
 def dispute(payment: str = "pi_1", *, status: str = "needs_response", kind: str = "charge.dispute.created") -> Event:

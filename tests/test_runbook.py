@@ -20,7 +20,7 @@ from tests.webhook_gateway.conftest import settings as settings  # noqa: PLC0414
 from tests.webhook_gateway.conftest import shared_app as shared_app  # noqa: PLC0414
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
-VERDICTS = {"Parked", "Quarantined", "Later", "Asking"}
+VERDICTS = {"Parked", "Quarantined", "Later", "Unmatched", "Asking"}
 # Counted by the library itself, beside each histogram and counter.
 CREATED = "_created"
 

@@ -11,7 +11,17 @@ import orjson
 
 from db.models import DisputeStatus, PaymentStatus
 from domain.catalog.drift import CatalogFact
-from domain.purchase.fact import CHECKOUT, INTENT, REFUND_RANK, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
+from domain.purchase.fact import (
+    CHECKOUT,
+    INTENT,
+    REFUND_RANK,
+    DisputeFact,
+    Fact,
+    PurchaseFact,
+    RefundFact,
+    RefundTotal,
+    SoldLine,
+)
 from domain.subscription.facts import SubscriptionFact
 from worker.stripe_catalog import read_price, read_product
 from worker.stripe_field import (
@@ -49,12 +59,14 @@ class Statement:
     """What one event says: facts about payments, and by what its organization may be found.
 
     `payments` are those that its object belongs to, whether or not it says anything about them; `subscription` is the
-    one that it names. `catalog` is what one of Stripe's products or prices is by now.
+    one that it names. `catalog` is what one of Stripe's products or prices is by now, `total` what of a charge went
+    back.
     """
 
     facts: tuple[Fact, ...] = ()
     standing: tuple[SubscriptionFact, ...] = ()
     catalog: tuple[CatalogFact, ...] = ()
+    total: RefundTotal | None = None
     subscription: str | None = None
     handled: bool = True
     payments: tuple[str, ...] = ()
@@ -115,11 +127,12 @@ def read(payload: bytes, line_items: Json | None = None) -> Statement:
         return Statement(handled=False)
     obj = member(member(event, "data"), "object")
     told = reader(Said(kind, obj, event.get("created"), line_items))
-    facts = tuple(fact for fact in told if not isinstance(fact, SubscriptionFact | CatalogFact))
+    facts = tuple(fact for fact in told if isinstance(fact, PurchaseFact | RefundFact | DisputeFact))
     return Statement(
         facts=facts,
         standing=tuple(fact for fact in told if isinstance(fact, SubscriptionFact)),
         catalog=tuple(fact for fact in told if isinstance(fact, CatalogFact)),
+        total=next((fact for fact in told if isinstance(fact, RefundTotal)), None),
         subscription=subscription_of(obj),
         payments=_payments(obj, facts),
         organization=text(metadata_of(obj), "org"),
@@ -207,12 +220,13 @@ def _refund_fact(obj: Json, intent: str | None) -> RefundFact:
     )
 
 
-def _charge(said: Said) -> tuple[Fact, ...]:
-    """Read the refunds that older API versions list in the charge; newer ones send them as events of their own."""
-    obj = said.obj
+def _charge(said: Said) -> tuple[Fact | RefundTotal, ...]:
+    """Read what went back in all, and the refunds that older API versions list: newer ones send them as events."""
+    obj, charge = said.obj, required(said.obj, "id")
     listed = part(obj, "refunds").get("data")
-    intent = id_of(obj, "payment_intent") or f"charge:{required(obj, 'id')}"
-    return tuple(_refund_fact(refund, intent) for refund in listed or () if isinstance(refund, dict))
+    key = id_of(obj, "payment_intent") or f"charge:{charge}"
+    total = RefundTotal(charge, key, amount(obj, "amount_refunded"), currency(obj))
+    return *(_refund_fact(refund, key) for refund in listed or () if isinstance(refund, dict)), total
 
 
 def _dispute(said: Said) -> tuple[Fact, ...]:
@@ -246,7 +260,7 @@ def _lines(line_items: Json | None) -> tuple[SoldLine, ...]:
     return tuple(SoldLine(required(member(line, "price"), "id"), quantity(line)) for line in data)
 
 
-Reader = Callable[[Said], tuple[Fact | SubscriptionFact | CatalogFact, ...]]
+Reader = Callable[[Said], tuple[Fact | SubscriptionFact | CatalogFact | RefundTotal, ...]]
 READERS: dict[str, Reader] = {
     "checkout.session.completed": _checkout,
     "checkout.session.async_payment_succeeded": _checkout,

@@ -12,7 +12,7 @@ from db.models import EventStatus, StripeEvent
 from db.transaction import Rows
 from domain.catalog.drift import Heard, keep
 from domain.inbox.retention import conclude_unread
-from domain.inbox.verdict import Asking, Done, Forgotten, Ignored, Later, Parked, Quarantined, Verdict
+from domain.inbox.verdict import Asking, Done, Forgotten, Ignored, Later, Parked, Quarantined, Unmatched, Verdict
 from domain.purchase.fulfillment import fulfil
 from domain.purchase.routing import Unrouted, route
 from domain.purchase.told import Told
@@ -32,6 +32,8 @@ SHORTEST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
 # An event that names only objects nobody knows is kept for the time that Stripe delivers.
 GIVE_UP_AFTER = timedelta(days=3)
+# Stripe tells of a refund and of its charge within moments, and tries again for a while where we were not there.
+MATCHED_WITHIN = timedelta(hours=1)
 
 Reading = Statement | Verdict
 Outcome = tuple[int | None, Verdict]
@@ -43,7 +45,14 @@ def handle(session: Session, rows: Rows, at: datetime) -> Outcomes:
     heard = {row["id"]: about for row in rows if (about := _about(row, readings[row["id"]]))}
     organizations = _organizations(session, rows, heard)
     told = [
-        Told(row["id"], organization, heard[row["id"]].facts, row["payment_key"], heard[row["id"]].standing)
+        Told(
+            row["id"],
+            organization,
+            heard[row["id"]].facts,
+            row["payment_key"],
+            heard[row["id"]].standing,
+            heard[row["id"]].total,
+        )
         for row in rows
         if isinstance(organization := organizations.get(row["id"]), int) and row["id"] in heard
     ]
@@ -124,7 +133,7 @@ def _outcome(
         return (organization if isinstance(organization, int) else None), reading
     if not isinstance(organization, int):
         # What is only recorded may be nobody's: a card that was declined, of a payment that never came.
-        recorded = not (reading.facts or reading.standing) and isinstance(organization, Later)
+        recorded = not (reading.facts or reading.standing or reading.total) and isinstance(organization, Later)
         return None, Done() if recorded or organization is None else organization
     return organization, _line_items(acted[row])
 
@@ -144,6 +153,9 @@ def mark(row: Mapping[str, Any], organization: int | None, verdict: Verdict, at:
     age = at - row["received_at"]
     if type(verdict) is Later and age > GIVE_UP_AFTER:
         verdict = Quarantined(verdict.code, f"{verdict.reason}, for {GIVE_UP_AFTER.days} days")
+    elif isinstance(verdict, Unmatched) and age > MATCHED_WITHIN:
+        # What it waits for still takes it up.
+        verdict = Parked(verdict.code, verdict.reason, verdict.waits_for)
     later = isinstance(verdict, Later)
     return {
         "id": row["id"],

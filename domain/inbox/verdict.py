@@ -88,5 +88,9 @@ class Later(Verdict):
     status = "RECEIVED"
 
 
+class Unmatched(Later):
+    """Two things that Stripe says do not agree yet; where they do not in time, a person must look."""
+
+
 class Asking(Later):
     """We ask for the fact ourselves: however old the row is, it is not given up."""

@@ -132,6 +132,20 @@ Fact = PurchaseFact | RefundFact | DisputeFact
 
 
 @dataclass(frozen=True, slots=True)
+class RefundTotal:
+    """What a charge says went back of it in all, in minor units of its currency; `key` is the payment's.
+
+    It is held against the refunds that are known by id, and adds nothing to the set: two of the same amount look alike
+    in it, and it goes down again where one fails.
+    """
+
+    charge: str
+    key: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefundSaid:
     """What is known of a refund: Stripe's id, its status in Stripe's words, and our own row where we ordered it."""
 

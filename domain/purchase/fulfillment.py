@@ -67,8 +67,8 @@ def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int,
     heard = {key: _of_subscriber(each, subscribers) for key, each in standing.items() if facts[key]}
     judged, uses = _judge_all(session, {key: each for key, each in heard.items() if not each.fulfilled})
     granted = _settle(session, heard, judged, uses, Subscribed(subscriptions, subscribers), at=at)
-    new = [key[1] for key, each in heard.items() if each.is_new]
-    wake(session, granted + new + [part[1] for part in names.links], at=at)
+    news = [key[1] for key, each in heard.items() if each.is_new or each.tells_of_refunds]
+    wake(session, granted + news + [part[1] for part in names.links], at=at)
     release_coupons(session, {key: each.purchase for key, each in heard.items() if not each.fulfilled}, uses)
     return {each.event_id: verdict_of(each, names, standing, judged) for each in told}
 

@@ -106,6 +106,11 @@ class Purchase:
             for said in told
         )
 
+    def refunds_told(self, currency: str) -> int:
+        """Return what all known refunds in a currency come to, whatever became of them, in minor units."""
+        told = (said for said in self._of("refund:") if said.get("currency") in {None, currency})
+        return sum(int(said["amount"]) for said in told)
+
     @property
     def refunds_done(self) -> list[str]:
         """The ids of the refunds that succeeded."""

@@ -56,6 +56,11 @@ class Standing:
         return [refund for refund in self.purchase.refunds_done if refund not in known]
 
     @property
+    def tells_of_refunds(self) -> bool:
+        """Whether more is known about its refunds than was."""
+        return self.before is not None and self.before.refunds != self.purchase.refunds
+
+    @property
     def order_stays(self) -> bool:
         """Whether its order stays with its student: it names nobody, and nothing in it could find them better.
 

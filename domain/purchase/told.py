@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.errors import DomainError, NotReady, UnknownProduct
-from domain.inbox.verdict import Done, Forgotten, Later, Parked, Verdict
+from domain.inbox.verdict import Done, Forgotten, Later, Parked, Unmatched, Verdict
 from domain.purchase.alias import Names
-from domain.purchase.fact import CHECKOUT, INVOICE, INVOICE_PAYMENT, Fact, PurchaseFact
+from domain.purchase.fact import CHECKOUT, INVOICE, INVOICE_PAYMENT, Fact, PurchaseFact, RefundTotal
 from domain.purchase.recognition import SaleLine
 from domain.purchase.standing import Key, Standing
 from domain.subscription.facts import SubscriptionFact
@@ -23,11 +23,13 @@ class Told:
     facts: tuple[Fact, ...]
     payment: str | None = None
     standing: tuple[SubscriptionFact, ...] = ()
+    total: RefundTotal | None = None
 
     @property
     def keys(self) -> list[Key]:
         """The names of the payments that it is about: those of its facts first, in their order."""
-        about = [fact.key for fact in self.facts] + ([self.payment] if self.payment else [])
+        others = (self.payment, self.total and self.total.key)
+        about = [fact.key for fact in self.facts] + [key for key in others if key]
         return [(self.organization_id, key) for key in about]
 
     @property
@@ -45,6 +47,8 @@ def verdict_of(told: Told, names: Names, standing: Mapping[Key, Standing], judge
     """Return the first thing that stands in the way of an event, or that it is done."""
     keys = [names.settled(key) for key in told.keys]
     verdicts = [_of_fact(fact, key, standing, judged) for fact, key in zip(told.facts, keys, strict=False)]
+    if told.total:
+        verdicts.append(_of_total(told.total, names.settled((told.organization_id, told.total.key)), standing))
     erased = any(standing[key].purchase.is_erased for key in keys if key in standing)
     return next((verdict for verdict in verdicts if not isinstance(verdict, Done)), Forgotten() if erased else Done())
 
@@ -53,7 +57,7 @@ def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Jud
     if key not in standing:
         if _is_of_single_purchase(fact, key, standing):
             return Done()
-        return Later("unknown_payment", f"payment {fact.key} was not seen yet", f"payment:{fact.key}")
+        return _unknown(fact.key)
     if not isinstance(fact, PurchaseFact):
         return Done()
     if standing[key].fulfilled:
@@ -63,6 +67,22 @@ def _of_fact(fact: Fact, key: Key, standing: Mapping[Key, Standing], judged: Jud
         return Done()
     expected = fact.teller in {CHECKOUT, INVOICE} or fact.names_something
     return _refused(refusal, fact) if expected else Done()
+
+
+def _of_total(total: RefundTotal, key: Key, standing: Mapping[Key, Standing]) -> Verdict:
+    """Let what a charge says in all wait for the refunds that it is made of (PRODUCT.md §2.2: a cross-check)."""
+    if key not in standing:
+        return _unknown(total.key)
+    purchase = standing[key].purchase
+    known = purchase.refunds_told(total.currency)
+    if known >= total.amount or purchase.is_erased:
+        return Done()
+    reason = f"{total.amount} {total.currency} of {total.charge} went back, and refunds of {known} are known"
+    return Unmatched("unknown_refund", f"{reason}: run `punchcard stripe reconcile --apply`", f"payment:{key[1]}")
+
+
+def _unknown(payment: str) -> Later:
+    return Later("unknown_payment", f"payment {payment} was not seen yet", f"payment:{payment}")
 
 
 def _is_of_single_purchase(fact: Fact, key: Key, standing: Mapping[Key, Standing]) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.purchase.fact import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, SoldLine
+from domain.purchase.fact import CHECKOUT, INTENT, DisputeFact, Fact, PurchaseFact, RefundFact, RefundTotal, SoldLine
 from tests.stripe_objects import body, checkout, dispute, event, intent, refund
 from worker.stripe_event import READERS, Statement, Unsupported, parse, payment_key, read
 from worker.stripe_field import MAX_QUANTITY, Unreadable
@@ -34,8 +34,8 @@ def purchase(told: dict[str, Any], line_items: dict[str, Any] | None = None) -> 
 
 
 def charge(**members: Any) -> dict[str, Any]:
-    obj = {"id": "ch_1", "object": "charge", "amount": 500, "amount_refunded": 200, "metadata": {}} | members
-    return event("charge.refunded", obj)
+    obj = {"id": "ch_1", "object": "charge", "amount": 500, "amount_refunded": 200, "currency": "try", "metadata": {}}
+    return event("charge.refunded", obj | members)
 
 
 def listed(refund_id: str, **members: Any) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def test_old_api_versions_list_the_refunds_in_the_charge() -> None:
 def test_newer_api_versions_list_none_there(refunds: Any) -> None:
     told = charge(payment_intent="pi_1", refunds=refunds)
 
-    assert read(body(told)) == Statement(payments=("pi_1",))
+    assert read(body(told)) == Statement(payments=("pi_1",), total=RefundTotal("ch_1", "pi_1", 200, "TRY"))
 
 
 @pytest.mark.parametrize("kind", DISPUTES)

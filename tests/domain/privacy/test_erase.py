@@ -36,7 +36,7 @@ from tests.domain.privacy.someone import (
     purchase,
 )
 from tests.school import School
-from tests.stripe_objects import Event, dispute, event, refund
+from tests.stripe_objects import Event, charge, dispute, event, refund
 from tests.timetable import Timetable
 from webhook_gateway.job_store import JobStore, NewJob, Subject
 from worker import clock
@@ -232,8 +232,9 @@ LATE = {
     ],
     "all of it": lambda: [purchase(), charged(), refund("pi_canary", amount=PAID), dispute("pi_canary")],
 }
-CHARGE = {"id": "ch_1", "object": "charge", "payment_intent": "pi_canary", "customer": CUSTOMER} | {
-    "billing_details": {"name": NAME, "email": EMAIL}
+CHARGE = charge("pi_canary", refunded=PAID)["data"]["object"] | {
+    "customer": CUSTOMER,
+    "billing_details": {"name": NAME, "email": EMAIL},
 }
 
 

@@ -8,7 +8,7 @@ import yaml
 from freezegun import freeze_time
 
 from cli.demo import DEMO
-from tests.stripe_objects import checkout, event, intent, refund
+from tests.stripe_objects import checkout, dispute, event, intent, refund
 from tests.studio import Studio
 
 
@@ -107,9 +107,8 @@ def test_an_organization_cannot_draw_anothers_refund_to_itself(studio: Studio) -
 
 def test_what_only_names_a_known_payment_is_its_organizations_too(studio: Studio) -> None:
     studio.deliver(checkout())
-    charge = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "refunded": True, "metadata": {}}
+    told = dispute(status="warning_needs_response")
 
-    told = event("charge.refunded", charge)
     studio.deliver(told)
 
     assert studio.event(told)["status"] == "PROCESSED"

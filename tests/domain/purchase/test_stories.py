@@ -12,6 +12,7 @@ from tests.stories import finals, orders, tell, telling
 from tests.stripe_objects import (
     MONTHS,
     Event,
+    charge,
     checkout,
     dispute,
     intent,
@@ -62,6 +63,7 @@ STORIES: dict[str, list[Event]] = {
         intent(),
         refund(amount=200_000),
         refund(amount=300_000, refund_id="re_2"),
+        charge(refunded=500_000),
     ],
     "a refund that is pending, succeeds and fails": [
         checkout(),

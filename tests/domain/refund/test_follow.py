@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import permutations
-from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.booking.test_book import soon
 from tests.refunding import Till
-from tests.stripe_objects import Event, checkout, dispute, event, intent, refund
+from tests.stripe_objects import Event, charge, checkout, dispute, intent, refund
 from tests.timetable import Timetable
 
 Now = FrozenDateTimeFactory
@@ -19,12 +18,6 @@ Now = FrozenDateTimeFactory
 @pytest.fixture
 def till(timetable: Timetable, now: Now) -> Till:
     return Till(timetable)
-
-
-def charge(payment: str, *refunds: dict[str, Any]) -> Event:
-    """A charge as older versions of Stripe tell of it: with the refunds in it."""
-    obj = {"id": f"ch_of_{payment}", "object": "charge", "payment_intent": payment, "metadata": {}}
-    return event("charge.refunded", obj | {"refunds": {"object": "list", "data": list(refunds)}})
 
 
 def state(till: Till, package: int) -> tuple[object, ...]:
@@ -237,8 +230,8 @@ def test_what_went_back_after_it_was_used_is_put_before_staff_where_the_product_
 
 
 def stories(till: Till, job: int, payment: str) -> dict[str, list[Event]]:
-    listed = refund(payment, amount=50_000, refund_id="re_dash")["data"]["object"]
-    ours = till.told(job)["data"]["object"]
+    listed = refund(payment, amount=50_000, refund_id="re_dash")
+    ours = till.told(job)
     return {
         "ours fails": [
             intent(payment, org="lumen"),
@@ -251,7 +244,7 @@ def stories(till: Till, job: int, payment: str) -> dict[str, list[Event]]:
             till.told(job, "pending", "refund.created"),
             till.told(job),
             refund(payment, amount=50_000, refund_id="re_dash"),
-            charge(payment, listed, ours),
+            charge(payment, refunded=250_000, listed=[listed, ours]),
             dispute(payment, status="lost", kind="charge.dispute.closed"),
         ],
         "all the rest in the dashboard, of which a part fails": [

@@ -7,7 +7,7 @@ from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.booking.test_book import soon
 from tests.refunding import Till
-from tests.stripe_objects import checkout, dispute, refund
+from tests.stripe_objects import charge, checkout, dispute, refund
 from tests.timetable import Timetable
 
 Now = FrozenDateTimeFactory
@@ -173,10 +173,9 @@ def test_a_refusal_that_staff_have_settled_is_not_noted_again(till: Till) -> Non
 
 
 def test_a_refund_in_a_charge_may_have_no_status_and_counts_as_pending(till: Till) -> None:
-    told = refund("pi_1", amount=100_000, refund_id="re_old")["data"]["object"] | {"status": None}
-    charge = {"id": "ch_of_pi_1", "object": "charge", "payment_intent": "pi_1", "metadata": {}}
-    listed = refund("pi_1") | {"id": "evt_of_charge", "type": "charge.refunded"}
-    listed["data"] = {"object": charge | {"refunds": {"object": "list", "data": [told]}}}
+    told = refund("pi_1", amount=100_000, refund_id="re_old")
+    told["data"]["object"] |= {"status": None}
+    listed = charge("pi_1", refunded=100_000, listed=[told])
 
     till.timetable.studio.deliver(checkout(), listed)
 
