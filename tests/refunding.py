@@ -31,7 +31,7 @@ class Till:
         return int(row["order_id"])
 
     def payment(self, package: int) -> str:
-        """Return Stripe's name for what paid for a package."""
+        """Return the Stripe id of what paid for a package."""
         row = self.timetable.studio.one(
             "SELECT p.stripe_key FROM payments p JOIN orders o ON o.payment_id = p.id"
             " JOIN student_packages k ON k.order_id = o.id WHERE k.id = %(id)s",

@@ -1,9 +1,9 @@
 """Ask Stripe what was wanted: lease due calls, make them outside of any transaction, then mark and act in one.
 
 One process at a time asks, for what was wanted and for what Checkouts sold, up to eight at once: however long Stripe
-takes, the others drain. A call whose
-process died, or whose answer was not heard, is made again under the same key, so that Stripe does it once. A Stripe
-that is away is left alone for growing times, and who waits for it is told so in the end.
+takes, the others drain. A call whose process died, or whose answer was not heard, is made again under the same key, so
+that Stripe does it once. A Stripe that is away is left alone for growing times, and who waits for it is told so in the
+end.
 """
 
 from __future__ import annotations

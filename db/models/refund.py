@@ -64,7 +64,8 @@ class ReviewKind(StrEnum):
 class OrderReview(Base):
     """Something about an order that staff must look at, until one of them says it is settled.
 
-    Unique (order, kind, `about`): noted once, whatever comes how often. `about` is Stripe's name for the fact.
+    Unique (order, kind, `about`): noted once, whatever comes how often. `about` is the Stripe id of the
+    fact, or `refund:` and our id of a refund that Stripe did not make.
     """
 
     __tablename__ = "order_reviews"

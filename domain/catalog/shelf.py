@@ -31,11 +31,11 @@ class Named(Protocol):
 
     @property
     def stripe_product_id(self) -> str | None:
-        """Stripe's name for it."""
+        """Its Stripe id."""
 
     @property
     def stripe_price_ids(self) -> Sequence[str]:
-        """Stripe's names for its prices."""
+        """The Stripe ids of its prices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class PriceAtStripe(Protocol):
 
     @property
     def stripe_price_id(self) -> str:
-        """Stripe's name for it."""
+        """Its Stripe id."""
 
     @property
     def unit_amount(self) -> int | None:

@@ -82,6 +82,6 @@ def review_mail(row: Mapping[str, Any]) -> Letter:
 
 
 def _name(about: str, voice: Voice) -> str:
-    """Return by what staff find it: Stripe's name, or the number of a refund of ours that Stripe did not make."""
+    """Return by what staff find it: its Stripe id, or the number of a refund of ours that Stripe did not make."""
     _, is_ours, number = about.partition("refund:")
     return voice.say("Refund: {number}", number=number) if is_ours else voice.say("In Stripe: {name}", name=about)

@@ -93,7 +93,7 @@ def _change(row: Row, purchase: Purchase, *, at: datetime) -> Row | None:
 
 
 def _undone(told: Refunded) -> Iterator[str]:
-    """Yield Stripe's names for refunds that were done by what was known, and came to nothing.
+    """Yield the Stripe ids of refunds that were done by what was known, and came to nothing.
 
     Of packages that are valid again for it a mail of their own tells.
     """

@@ -16,7 +16,7 @@ from domain.purchase.payment import Purchase
 from domain.refund.consumed import consumed
 from domain.refund.telling import NEEDS_REVIEW, tell
 
-# Why, and Stripe's name for the fact; what Stripe refused has none, and is named after ours.
+# Why, and the Stripe id of the fact; what Stripe refused has none, and is named after ours.
 Note = tuple[ReviewKind, str]
 
 # What follows from facts about a payment; a coupon that had no use left is noted once, by whoever sees it.
@@ -81,7 +81,7 @@ def settle(session: Session, orders: Sequence[Order], *, at: datetime) -> None:
 
 
 def note(session: Session, notes: Sequence[tuple[int, ReviewKind, str]], *, at: datetime) -> None:
-    """Put orders before staff: each with why, and Stripe's name for the fact; the caller holds their students."""
+    """Put orders before staff: each with why, and the Stripe id of the fact; the caller holds their students."""
     if notes:
         _tell(session, fetch(session, NOTE, notes=orjson.dumps(notes).decode(), at=at), at=at)
 

@@ -32,7 +32,7 @@ class ReviewFilter:
 class ReviewView:
     """Something about an order that staff must look at.
 
-    `about` is Stripe's name for the fact, or `refund:` and our id.
+    `about` is the Stripe id of the fact, or `refund:` and our id.
     """
 
     id: int

@@ -25,6 +25,6 @@ ON CONFLICT (organization_id, kind, dedupe_key) DO NOTHING
 
 
 def tell_undone(session: Session, undone: Sequence[tuple[int, str]], *, at: datetime) -> None:
-    """Tell the students of orders, each with Stripe's name for a refund, that it failed after all; they are held."""
+    """Tell the students of orders, each with the Stripe id of a refund, that it failed after all; they are held."""
     if undone:
         fetch(session, MAIL, undone=UNDONE, done=REFUNDED, said=orjson.dumps(undone).decode(), at=at)

@@ -13,7 +13,7 @@ from db.models import Subscription as SubscriptionRow
 from db.transaction import fetch
 from domain.subscription.facts import Subscription, SubscriptionFact, merge
 
-# An organization's id, and Stripe's name for one of its subscriptions.
+# An organization's id, and the Stripe id of one of its subscriptions.
 Key = tuple[int, str]
 
 HELD = """

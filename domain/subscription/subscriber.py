@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.transaction import fetch
 from domain.purchase.payment import Purchase
 
-# An organization's id, and Stripe's name for one of its subscriptions.
+# An organization's id, and the Stripe id of one of its subscriptions.
 Key = tuple[int, str]
 
 PAYMENTS = """

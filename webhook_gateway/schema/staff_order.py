@@ -168,7 +168,9 @@ class Review(Output):
     order_id: int
     student_id: str | None = Field(description="As the frontend names them; null of a guest")
     kind: ReviewKind
-    about: str = Field(description="Stripe's name for what it is about")
+    about: str = Field(
+        description="The Stripe id of what it is about; of a refund that Stripe did not make, `refund:` and ours"
+    )
     created_at: datetime
     resolved_at: datetime | None
     resolved_by: str | None

@@ -28,7 +28,7 @@ class Refund:
 class Payment:
     key: str
     amount: int
-    refunds: dict[str, Refund] = field(default_factory=dict)  # by Stripe's names of them
+    refunds: dict[str, Refund] = field(default_factory=dict)  # by their Stripe ids
     dispute: str | None = None
     disputed_at: datetime | None = None
 
