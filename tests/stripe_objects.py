@@ -151,17 +151,19 @@ def subscribed(
     subscription: str = "sub_1",
     student: str | None = "ada",
     customer: str | None = "cus_1",
+    product: str | None = "PASS-MONTHLY",
     kind: str = "checkout.session.completed",
     **metadata: str,
 ) -> Event:
-    """The Checkout that began a subscription: it names the student, and its first invoice."""
+    """The Checkout that began a subscription, as ours do: it names student and product, and its first invoice."""
+    named = {"product_code": product, "student_id": student}
     told = checkout(None, payment=None, student=student, customer=customer, amount=1_800_000, kind=kind)
     told["data"]["object"] |= {
         "id": f"cs_of_{subscription}",
         "mode": "subscription",
         "invoice": invoice,
         "subscription": subscription,
-        "metadata": {"org": "lumen"} | metadata,
+        "metadata": {"org": "lumen"} | {key: value for key, value in named.items() if value} | metadata,
     }
     return told
 

@@ -6,7 +6,7 @@ prices under `pricing`, and its PaymentIntent under `payments`; endpoints that a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from db.models import PaymentStatus
@@ -70,7 +70,7 @@ def read_invoice(said: Said) -> tuple[PurchaseFact, ...]:
             customer=id_of(obj, "customer"),
             email=text(obj, "customer_email"),
             name=text(obj, "customer_name"),
-            lines=tuple(SoldLine(price, _quantity(line)) for line in lines if (price := _price(line))),
+            lines=tuple(_sold(lines)),
             intent=_intent(obj),
             subscription=subscription,
             period_start=start,
@@ -175,5 +175,9 @@ def _price(line: Json) -> str | None:
     return new or id_of(line, "price") or id_of(line, "plan")
 
 
-def _quantity(line: Json) -> int:
-    return 1 if line.get("quantity") is None else quantity(line)
+def _sold(lines: Iterable[Json]) -> Iterator[SoldLine]:
+    """Yield what lines sell; nothing is sold by one that counts what was used, where nothing was."""
+    for line in lines:
+        count = line.get("quantity")
+        if count != 0 and (price := _price(line)):
+            yield SoldLine(price, 1 if count is None else quantity(line))

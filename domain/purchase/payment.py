@@ -12,7 +12,9 @@ from domain.purchase.fact import (
     BEGINNING,
     CHECKOUT,
     ERASED,
+    INTENT,
     INVOICE,
+    INVOICE_PAYMENT,
     MONEY_BACK,
     OUR_ID,
     PAID_BY,
@@ -45,6 +47,14 @@ class Purchase:
         return [self.facts[source] for source in SOURCES if source in self.facts]
 
     @cached_property
+    def _sales(self) -> list[dict[str, Any]]:
+        """What says how far the sale got: of a subscription's period its invoice does, not what pays some of it."""
+        tellers = {said["teller"] for said in self._purchases}
+        if tellers.isdisjoint({BEGINNING, INVOICE, INVOICE_PAYMENT}):
+            return self._purchases
+        return [said for said in self._purchases if said["teller"] not in {INTENT, INVOICE_PAYMENT}]
+
+    @cached_property
     def _told(self) -> dict[str, Any]:
         """Of each field what the first source that says anything about it says."""
         return {field: value for said in reversed(self._purchases) for field, value in said.items() if value}
@@ -55,7 +65,8 @@ class Purchase:
     @cached_property
     def status(self) -> PaymentStatus:
         """How far it got."""
-        return PaymentStatus(max((said["status"] for said in self._purchases), key=PAYMENT_RANK.__getitem__))
+        told = (said["status"] for said in self._sales)
+        return PaymentStatus(max(told, key=PAYMENT_RANK.__getitem__, default=PaymentStatus.PENDING))
 
     @property
     def paid(self) -> bool:
@@ -65,6 +76,8 @@ class Purchase:
     @cached_property
     def received(self) -> int:
         """What was paid, in minor units of `currency`: by the word of who knows it best."""
+        if not self.paid:
+            return 0
         paid = {said["teller"]: said for said in self._purchases if said["status"] == PaymentStatus.SUCCEEDED}
         told = [paid[teller] for teller in PAID_BY if teller in paid and paid[teller]["currency"] == self.currency]
         return int(told[0]["amount"]) if told else 0
@@ -235,7 +248,7 @@ class Purchase:
         A Checkout that began a subscription says whose that is, and no more.
         """
         begun = {PaymentStatus.PENDING, PaymentStatus.SUCCEEDED}
-        return any(said["status"] in begun for said in self._purchases if said["teller"] != BEGINNING)
+        return any(said["status"] in begun for said in self._sales if said["teller"] != BEGINNING)
 
     @property
     def order_status(self) -> OrderStatus:

@@ -147,7 +147,7 @@ STORIES: dict[str, list[Event]] = {
         refund("pi_of_in_2", amount=1_800_000),
     ],
     "a subscription of rides, disputed, in the older shape": [
-        subscribed(),
+        subscribed(product="RIDES-MONTHLY"),
         invoice(product="RIDES-MONTHLY", amount=900_000, old=True, intent="pi_of_in_1"),
         intent("pi_of_in_1", amount=900_000, customer="cus_1"),
         dispute("pi_of_in_1"),

@@ -100,7 +100,7 @@ def test_a_total_is_compared_in_the_currency_that_the_card_was_charged_in(studio
 def test_a_total_of_an_invoice_is_held_against_refunds_under_either_name(studio: Studio) -> None:
     total = charge("pi_of_in_1", refunded=1_800_000)
 
-    studio.deliver(subscribed(), invoice(product="EXPLORER-5"), invoice_payment())
+    studio.deliver(subscribed(product="EXPLORER-5"), invoice(product="EXPLORER-5"), invoice_payment())
     studio.deliver(total)
     waiting = standing(studio, total)
     studio.deliver(refund("pi_of_in_1", amount=1_800_000))

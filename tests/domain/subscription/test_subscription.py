@@ -14,6 +14,7 @@ from tests.domain.purchase.test_stories import RIDES, SUBSCRIPTION
 from tests.stories import finals, orders, tell, telling
 from tests.stripe_objects import (
     MONTHS,
+    Event,
     checkout,
     dispute,
     intent,
@@ -72,7 +73,7 @@ def test_a_renewal_is_found_by_the_price_of_its_line(begun: Timetable) -> None:
         " SELECT organization_id, 'price_1', id FROM products WHERE code = 'RIDES-MONTHLY'"
     )
 
-    begun.studio.deliver(subscribed(), invoice(product=None, price="price_1", amount=900_000))
+    begun.studio.deliver(subscribed(product=None), invoice(product=None, price="price_1", amount=900_000))
 
     (package,) = held(begun)
     assert (package["product_code"], begun.left(package["id"])) == ("RIDES-MONTHLY", [10])
@@ -123,6 +124,39 @@ def test_an_unknown_price_is_taken_up_when_the_catalog_gains_it(begun: Timetable
 
     assert parked == "unknown_product"
     assert [each["product_code"] for each in held(begun)] == ["NEW-PASS"]
+
+
+def test_a_line_of_which_nothing_was_used_sells_nothing(begun: Timetable) -> None:
+    told = invoice(student="ada")
+    lines = told["data"]["object"]["lines"]["data"]
+    metered = {"price_details": {"price": "price_metered", "product": "prod_2"}, "type": "price_details"}
+    lines.append(lines[0] | {"id": "il_metered", "quantity": 0, "amount": 0, "pricing": metered})
+
+    begun.studio.deliver(told)
+
+    assert begun.studio.event(told)["status"] == "PROCESSED"
+    assert [each["product_code"] for each in held(begun)] == ["PASS-MONTHLY"]
+
+
+@pytest.mark.parametrize("before", [[subscribed()], [invoice(student="ada", kind="invoice.payment_failed")]])
+def test_what_pays_an_invoice_grants_nothing_before_the_invoice_says_that_it_is_paid(
+    begun: Timetable, before: list[Event]
+) -> None:
+    begun.studio.deliver(*before, invoice_payment(amount=100), intent("pi_of_in_1", amount=100, customer="cus_1"))
+
+    assert held(begun) == []
+    assert begun.studio.count("orders") == 0
+
+
+def test_a_period_that_is_paid_before_its_invoice_is_heard_of_is_the_periods_all_the_same(begun: Timetable) -> None:
+    begun.buy("ada", "ALL-ACCESS-30")
+    told = [subscribed(), invoice_payment(), invoice()]
+
+    for each in told:
+        begun.studio.deliver(each)
+
+    assert [begun.studio.event(each)["status"] for each in told] == ["PROCESSED"] * 3
+    assert [each["starts_at"] for each in held(begun)][1:] == [FIRST]
 
 
 def test_who_is_behind_keeps_the_pass_for_three_days_and_is_told_once(begun: Timetable) -> None:
