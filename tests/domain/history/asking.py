@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.domain.history.command import Command
 from tests.domain.history.courses import UNKNOWN, Selection
+from tests.refunding import Till
 from tests.timetable import Timetable
 
 KINDS = {
@@ -26,6 +27,7 @@ KINDS = {
     "book_steps": "course.book-steps",
     "assign": "enrollment.assign-cohort",
     "reopen": "enrollment.reopen-step",
+    "refund": "order.refund",
 }
 
 
@@ -33,6 +35,8 @@ def store(timetable: Timetable, command: Command, org: str) -> int:
     """Store a command as the gateway does; return its job."""
     if command.kind == "redeem":
         return _redeem(timetable, command, org)
+    if command.kind == "refund":
+        return _refund(timetable, command)
     said = SAYING[command.kind](timetable, command)
     if command.kind in {"attend", "call_off", "move"}:
         assert command.session
@@ -47,6 +51,15 @@ def _redeem(timetable: Timetable, command: Command, org: str) -> int:
     said: dict[str, Any] = {"couponCode": command.coupon} if command.coupon else {}
     said |= {"packageId": timetable.product(command.product, org)} if command.product else {}
     return timetable.ask_to_redeem(command.student, org=org, **said)
+
+
+def _refund(timetable: Timetable, command: Command) -> int:
+    assert command.package
+    # A line beyond the last one is none of the order's.
+    lines = [*timetable.lines(command.package.id), 0]
+    named = [{"allowanceId": lines[line], "credits": command.lines[line]} for line in command.lines]
+    said = {"sessions": command.sessions, "lines": named}
+    return Till(timetable).ask(command.package.id, **{name: value for name, value in said.items() if value})
 
 
 def _booking(_: Timetable, command: Command) -> dict[str, Any]:

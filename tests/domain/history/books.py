@@ -59,7 +59,10 @@ class Books:
     def left(self, package: Package) -> list[int]:
         means = [b.means for b in self.spent(package) if not b.reopened]
         lines = zip(range(len(package.given)), package.product.lines, package.given, strict=True)
-        return [sold[3] + given - sum(m.credits for m in means if m.line == number) for number, sold, given in lines]
+        return [
+            sold[3] + given - package.taken(number) - sum(m.credits for m in means if m.line == number)
+            for number, sold, given in lines
+        ]
 
     def friend_came(self, package: Package) -> bool:
         return any(b.host for b in self.spent(package))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tests.domain.history.courses import Cohort, Enrollment, Selection, Step
 from tests.domain.history.nouns import Booking, Package, Session, Teacher, Wait
+from tests.domain.history.payments import Ordered
 
 
 @dataclass(repr=False)
@@ -38,6 +39,8 @@ class Command:
     enrollment: Enrollment | None = None
     selections: list[Selection] = field(default_factory=list)
     cohort: Cohort | None = None
+    sessions: int | None = None  # that go back, of the one line; or credits of each of some
+    lines: dict[int, int] = field(default_factory=dict)
     marks: dict[int, str] = field(default_factory=dict)
     marked: dict[int, Booking | None] = field(default_factory=dict)
     # What came of it.
@@ -45,6 +48,7 @@ class Command:
     joined: Wait | None = None
     redeemed: Package | None = None
     paid: int = 0
+    ordered: Ordered | None = None
     auto: list[Step] = field(default_factory=list)
     not_booked: list[tuple[int, str]] = field(default_factory=list)
 

@@ -33,7 +33,8 @@ SELECT c.id, c.status = 'CANCELLED' AS off, c.start_at, c.end_at, c.capacity,
 MONEY = """
 SELECT p.stripe_key AS key, o.status, p.amount_received::bigint AS paid, p.amount_refunded::bigint AS returned,
   array(SELECT r.kind || ' ' || r.about FROM order_reviews r
-         WHERE r.order_id = o.id AND r.resolved_at IS NULL) AS reviews
+         WHERE r.order_id = o.id AND r.resolved_at IS NULL) AS reviews,
+  array(SELECT concat_ws(' ', r.id, r.amount, r.status) FROM refunds r WHERE r.order_id = o.id ORDER BY r.id) AS ordered
   FROM orders o JOIN payments p ON p.id = o.payment_id WHERE p.stripe_key = ANY(%(keys)s)
 """
 STATUSES = "SELECT id, status FROM bookings WHERE id = ANY(%(ids)s)"
@@ -84,6 +85,7 @@ def _compare_payments(studio: Studio, payments: dict[str, Payment]) -> None:
         payment = payments[row["key"]]
         said = (row["status"], row["paid"], row["returned"], sorted(row["reviews"]))
         assert said == (payment.order, payment.amount, payment.returned, payment.reviews), payment
+        assert row["ordered"] == [f"{o.number} {o.amount} {o.status}" for o in payment.ordered], payment
 
 
 def _compare_sessions(studio: Studio, model: Model) -> None:

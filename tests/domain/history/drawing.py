@@ -7,18 +7,18 @@ from random import Random
 from typing import Any
 
 from tests.domain.history.command import Command
-from tests.domain.history.drawing_steps import DrawSteps
+from tests.domain.history.drawing_refunds import DrawRefunds
 from tests.domain.history.faults import Time
 from tests.domain.history.history import History
 from tests.domain.history.nouns import Booking, Session
 from tests.domain.history.shop import COUPONS, PRODUCTS
 
 STUDENTS = {"book": 6, "cancel": 6, "join": 8, "change": 3, "schedule": 3, "leave": 1, "adjust": 1, "redeem": 1}
-STAFF = {"attend": 4, "move": 2, "call_off": 2}
+STAFF = {"attend": 4, "move": 2, "call_off": 2, "refund": 2}
 HOURS = [2, 3, 20, 26, 27, 27, 28, 28, 29, 51, 51, 52, 70]
 
 
-class Draw(DrawSteps):
+class Draw(DrawRefunds):
     """Commands, drawn from what there is in a history."""
 
     def __init__(self, history: History, random: Random) -> None:

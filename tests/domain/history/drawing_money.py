@@ -8,7 +8,7 @@ from random import Random
 from tests.domain.history.faults import Time
 from tests.domain.history.model import Model
 from tests.domain.history.nouns import Package
-from tests.domain.history.payments import DISPUTE, DISPUTED, REFUNDED, News, Payment
+from tests.domain.history.payments import DISPUTE, DISPUTED, REFUNDED, News, Ordered, Payment
 
 
 class DrawMoney:
@@ -55,8 +55,12 @@ class DrawMoney:
 
     def of(self, payment: Payment) -> list[News]:
         """Something that may happen to it next, or what happened once more."""
-        going = [name for name, each in payment.refunds.items() if each.counts and not each.ours]
+        going = [name for name, each in payment.refunds.items() if each.counts]
         left = payment.amount - payment.returned
+        # Of what the studio asked for an event may come before the answer, or though it was given up.
+        asked = [o for o in payment.ordered if o.name not in payment.refunds and o.amount <= left]
+        if asked and self.once_in(3):
+            return [News(payment, asked[0].name, self.random.choice(REFUNDED), asked[0].amount)]
         if payment.dispute == "OPEN" and not self.once_in(4):
             return self.disputed(payment, self.random.choice(["WON", "WON", "LOST"]))
         if going and not self.once_in(3):
@@ -80,6 +84,13 @@ class DrawMoney:
         refund = payment.refunds[name]
         later = REFUNDED[REFUNDED.index(refund.status) + 1 :]
         return [News(payment, name, "failed" if self.once_in(2) else later[0], refund.amount)]
+
+    def answer(self, payment: Payment, ordered: Ordered) -> str:
+        """What Stripe says to whoever asks for a refund; what there is no money for it refuses."""
+        refusals = ["stripe_refused", "stripe_unavailable"]
+        if ordered.name not in payment.refunds and ordered.amount > payment.amount - payment.returned:
+            return refusals[0]
+        return self.random.choice([*["succeeded"] * 4, *["pending"] * 3, "failed", *refusals])
 
     def disputed(self, payment: Payment, *statuses: str) -> list[News]:
         return [News(payment, DISPUTE, status) for status in statuses]

@@ -41,6 +41,7 @@ SELECT organization_id, id, weekday, %(opens)s, %(closes)s FROM teachers, genera
  WHERE id = %(id)s
 """
 POST = "UPDATE {} SET status = 'SENT', sent_at = due_at WHERE status = 'PENDING'"
+LATER = "UPDATE stripe_calls SET due_at = least(%(at)s, give_up_at) WHERE status = 'PENDING'"
 UNTIL = "UPDATE coupons SET valid_until = %(at)s WHERE code = %(code)s"
 # What the clock does, and what the model calls it.
 TASKS = {
@@ -76,10 +77,12 @@ class History(Telling):
                 self.studio.rows(UNTIL, code=code, at=start + timedelta(days=coupon.days))
 
     def pass_time(self, wait: timedelta) -> None:
-        """Time goes by, and the post leaves meanwhile."""
+        """Time goes by, and the post leaves meanwhile; a Stripe that is away is asked again, and given up some day."""
         for table in ("notifications", "domain_events"):
             self.studio.rows(POST.format(table))
         Time.at += wait
+        self.studio.rows(LATER, at=Time.at)
+        self.give_up()
 
     def strike(self, task: str) -> None:
         """The clock does one of its tasks."""
@@ -138,6 +141,8 @@ class History(Telling):
         assert code == expected, (expected, command, row)
         result = row["result"] or {}
         self._learn_all(command, result)
+        if command.ordered and command.package:
+            self.ask_stripe(command.package, command.ordered, row["id"])
         if command.joined:
             command.joined.number = result["waitlistEntry"]["id"]
         if command.redeemed:

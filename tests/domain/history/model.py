@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from tests.domain.history.books import Refused, refuse_if
 from tests.domain.history.command import Command
-from tests.domain.history.turning import Turning
+from tests.domain.history.refunding import Refunding
 
 BEGUN = timedelta(minutes=15)
 
 
-class Model(Turning):
+class Model(Refunding):
     def do(self, command: Command, at: datetime) -> str:
         """Return `done`, or the code of the refusal."""
         try:

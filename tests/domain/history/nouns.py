@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ def days_later(end: datetime, days: int, org: str) -> datetime:
     return end_of_days(end, days - 1, org)
 
 
+def in_order(drafts: Sequence[int | None]) -> list[int | None]:
+    """Drafts as they were made; what nobody was told yet is new."""
+    return sorted(drafts, key=lambda number: (number is None, number or 0))
+
+
 @dataclass(frozen=True)
 class Product:
     org: str
@@ -36,6 +42,8 @@ class Product:
     friend_days: int = 0
     from_first_use: bool = False
     later: bool = False  # its one line is of hours with a teacher of tier 0, scheduled later
+    weights: tuple[int, ...] = ()  # what a credit of each line counts; 1 unless it is said
+    policy: str = "UNUSED_ONLY"  # what goes back once something was used
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,10 @@ class Package:
     @property
     def standing(self) -> str:
         return self.payment.standing if self.payment else "ACTIVE"
+
+    def taken(self, line: int) -> int:
+        """How many credits of a line refunds took back."""
+        return self.payment.taken(line) if self.payment else 0
 
     def __repr__(self) -> str:
         return f"<package {self.id} of {self.student}>"

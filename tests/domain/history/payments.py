@@ -13,15 +13,48 @@ DISPUTE = "dispute"
 
 @dataclass
 class Refund:
-    """Money that goes back; `ours` if the studio ordered it here."""
+    """Money that goes back, as Stripe's answer tells it or an event, which says more."""
 
     status: str
     amount: int
-    ours: bool = False
+    by_event: bool
 
     @property
     def counts(self) -> bool:
         return self.status != "failed"
+
+    def hear(self, status: str, *, by_event: bool) -> bool:
+        """Whether anything is known by it that was not."""
+        before = (self.status, self.by_event)
+        told = max(
+            (self.status, self.by_event), (status, by_event), key=lambda said: (REFUNDED.index(said[0]), said[1])
+        )
+        self.status, self.by_event = told
+        return told != before
+
+
+@dataclass(eq=False, repr=False)
+class Ordered:
+    """A refund that the studio ordered: of so many credits by line, or of all that is left."""
+
+    amount: int
+    made_at: datetime
+    taken: dict[int, int] = field(default_factory=dict)
+    drafts: list[int | None] = field(default_factory=list)  # that it closed
+    status: str = "REQUESTED"
+    number: int = 0
+    job: int = 0  # that waits for Stripe's answer
+
+    @property
+    def name(self) -> str:
+        return f"re_ours_{self.number}"
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.taken
+
+    def __repr__(self) -> str:
+        return f"<refund {self.number}: {self.amount}, {self.taken or 'all'}, {self.status}>"
 
 
 @dataclass(eq=False, repr=False)
@@ -31,6 +64,22 @@ class Payment:
     refunds: dict[str, Refund] = field(default_factory=dict)  # by their Stripe ids
     dispute: str | None = None
     disputed_at: datetime | None = None
+    ordered: list[Ordered] = field(default_factory=list)
+    was_used: bool = False  # what it bought, and all of it went back, and a person decides
+
+    @property
+    def left(self) -> int:
+        """What may still go back: neither back, nor asked for."""
+        under_way = [o.amount for o in self.ordered if o.status == "REQUESTED" and o.name not in self.refunds]
+        return self.amount - self.returned - sum(under_way)
+
+    def taken(self, line: int) -> int:
+        """How many credits of a line refunds took back."""
+        return sum(each.taken.get(line, 0) for each in self.ordered if each.status != "FAILED")
+
+    def ours(self, name: str) -> Ordered | None:
+        """Which of the ordered refunds it is that Stripe calls so."""
+        return next((each for each in self.ordered if each.name == name), None)
 
     @property
     def returned(self) -> int:
@@ -53,16 +102,25 @@ class Payment:
     def reviews(self) -> list[str]:
         """What staff must look at: parts that went back without credits, what failed, and the dispute."""
         failed = [f"REFUND_FAILED {name}" for name, each in self.refunds.items() if not each.counts]
-        parts = [f"PARTIAL_REFUND {name}" for name, each in self.refunds.items() if each.counts and not each.ours]
+        # What had taken credits back, and Stripe would not do.
+        refused = [o for o in self.ordered if o.status == "FAILED" and not o.is_whole and o.name not in self.refunds]
+        failed += [f"REFUND_FAILED refund:{each.number}" for each in refused]
+        standing = {each.name for each in self.ordered if each.status != "FAILED"}
+        parts = [f"PARTIAL_REFUND {n}" for n, each in self.refunds.items() if each.counts and n not in standing]
         disputed = [f"DISPUTED {name_of_dispute(self.key)}"] if self.dispute else []
-        return sorted([*failed, *disputed, *(parts if self.order == "PARTIALLY_REFUNDED" else [])])
+        used = [f"CONSUMED {self.key}"] if self.was_used else []
+        return sorted([*failed, *disputed, *used, *(parts if self.order == "PARTIALLY_REFUNDED" else [])])
 
-    def hear(self, news: News) -> None:
+    def hear(self, news: News) -> bool:
+        """Whether anything is known by it that was not."""
         if news.about == DISPUTE:
+            before = self.dispute
             self.dispute = max(self.dispute or "OPEN", news.status, key=DISPUTED.index)
-            return
-        refund = self.refunds.setdefault(news.about, Refund(news.status, news.amount))
-        refund.status = max(refund.status, news.status, key=REFUNDED.index)
+            return self.dispute != before
+        if known := self.refunds.get(news.about):
+            return known.hear(news.status, by_event=not news.is_answer)
+        self.refunds[news.about] = Refund(news.status, news.amount, not news.is_answer)
+        return True
 
     def __repr__(self) -> str:
         return f"<payment {self.key}: {self.order}, {self.dispute}>"
@@ -76,6 +134,7 @@ class News:
     about: str
     status: str
     amount: int = 0
+    is_answer: bool = False  # to what the studio asked for, and no event
 
     def __repr__(self) -> str:
         return f"{self.payment.key}: {self.about} {self.status} {self.amount or ''}"

@@ -17,15 +17,17 @@ PRODUCTS = {
     "EXPLORER-5": Product("lumen", 500_000, 90, (("GROUP", 0, 60, 5),)),
     "ELITE-30": Product("lumen", 1_800_000, 365, (("GROUP", 0, 60, 30),), friend_days=30),
     "ALL-ACCESS-30": Product("lumen", 2_100_000, 30, is_pass=True),
-    "TRIAL-3": Product("lumen", 90_000, 2, (("GROUP", 0, 45, 3),), friend_days=2, from_first_use=True),
-    "DAYS-3": Product("lumen", 70_000, 3, (("GROUP", 0, 60, 4),)),
+    "TRIAL-3": Product("lumen", 90_000, 2, (("GROUP", 0, 45, 3),), friend_days=2, from_first_use=True, policy="ALL"),
+    "DAYS-3": Product("lumen", 70_000, 3, (("GROUP", 0, 60, 4),), policy="REVIEW"),
     "BUNDLE-5P-3G": Product("thrive", 40_000, 180, (("PRIVATE", 0, 30, 5), ("GROUP", 0, 60, 3))),
     "PREMIUM-3": Product("thrive", 24_000, 180, (("PRIVATE", 20, 30, 3),)),
     "WELLNESS-3": Product("thrive", 50_000, 365, (("PRIVATE", 0, 60, 3),), later=True),
     "PASS-3": Product("thrive", 60_000, 3, is_pass=True),
     "LESSONS-3": Product("thrive", 45_000, 3, (("PRIVATE", 0, 60, 3),), later=True),
+    "UNEVEN-5": Product("thrive", 10_001, 9, (("PRIVATE", 0, 60, 2), ("GROUP", 0, 60, 3)), weights=(3, 1)),
 }
-# What the demo does not sell: days that begin with the first session, days that end soon, a pass where clocks change.
+# What the demo does not sell: days that begin with the first session, days that end soon, a pass where clocks change,
+# credits that are not worth the same, and other ways to pay back what was used.
 SOON: dict[str, Any] = {"validity_days": 3}
 HOURS: dict[str, Any] = {"service_type": "PRIVATE", "minutes": 60, "teacher_tier": 0}
 MORE: dict[str, list[dict[str, Any]]] = {
@@ -35,6 +37,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
             "price": 90_000,
             "validity_days": 2,
             "validity_starts": "FIRST_USE",
+            "refund_policy": "ALL",
             "friend_pass_days": 2,
             "allowances": [{"service_type": "GROUP", "credits": 3, "credit_unit_minutes": 45}],
         },
@@ -42,6 +45,7 @@ MORE: dict[str, list[dict[str, Any]]] = {
         | {
             "code": "DAYS-3",
             "price": 70_000,
+            "refund_policy": "REVIEW",
             "allowances": [{"service_type": "GROUP", "credits": 4, "credit_unit_minutes": 60}],
         },
     ],
@@ -53,6 +57,15 @@ MORE: dict[str, list[dict[str, Any]]] = {
             "price": 45_000,
             "schedule_later": HOURS,
             "allowances": [{"service_type": "PRIVATE", "credits": 3, "credit_unit_minutes": 60}],
+        },
+        {
+            "code": "UNEVEN-5",
+            "price": 10_001,
+            "validity_days": 9,
+            "allowances": [
+                {"service_type": "PRIVATE", "credits": 2, "credit_unit_minutes": 60, "weight": 3},
+                {"service_type": "GROUP", "credits": 3, "credit_unit_minutes": 60, "weight": 1},
+            ],
         },
     ],
 }

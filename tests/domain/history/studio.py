@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.domain.history.books import Refused, refuse_if
 from tests.domain.history.command import Command
 from tests.domain.history.enrolled import Enrolled
-from tests.domain.history.nouns import Booking, Coupon, Package, Product, Session, end_of_days
+from tests.domain.history.nouns import Booking, Coupon, Package, Product, Session, end_of_days, in_order
 from tests.domain.history.places import CUT_OFF
 
 COMPLETED_AFTER, TO_SPEND = timedelta(hours=4), 14
@@ -55,9 +56,14 @@ class Studio(Enrolled):
     def revive(self, package: Package) -> None:
         """What is not over after all has its drafts again: as many as credits."""
         if package.shelved:
-            package.drafts = [*package.drafts, *package.shelved]
-            package.drafts = sorted(package.drafts, key=lambda n: (n is None, n or 0))[: self.left(package)[0]]
-            package.shelved = []
+            self.open_again(package)
+
+    def open_again(self, package: Package, first: Sequence[int | None] = ()) -> None:
+        """Open as many drafts as credits are left: those that are named first, then what went with the package."""
+        due = max(self.left(package)[0] - len(package.drafts), 0)
+        shelved = in_order(package.shelved)
+        package.drafts = in_order([*package.drafts, *[*in_order(first), *shelved][:due]])
+        package.shelved = shelved[max(due - len(first), 0) :]
 
     def shelve(self, package: Package | None) -> None:
         """What is over, or was paid back, has no open draft."""

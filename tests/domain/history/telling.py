@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from tests.domain.history.faults import Time
-from tests.domain.history.payments import DISPUTE, News, Payment
+from tests.domain.history.nouns import Package
+from tests.domain.history.payments import DISPUTE, News, Ordered, Payment
 from tests.domain.history.schooling import Schooling, refund_of
 from tests.domain.history.shop import PRODUCTS
+from tests.refunding import Till
 from tests.stripe_objects import Event, checkout, dispute, refund
 from tests.timetable import CURRENCY
+from worker.call_rows import give_up
 
 _numbers = count(1)
 BOUGHT = """
 SELECT p.stripe_key, k.id FROM student_packages k JOIN orders o ON o.id = k.order_id
   JOIN payments p ON p.id = o.payment_id WHERE p.stripe_key = ANY(%(keys)s)
 """
+PATIENCE = timedelta(days=3)
 # By which event a refund is told, and a dispute; and what Stripe calls it then.
 REFUND_TOLD = {"pending": "refund.created", "succeeded": "refund.updated", "failed": "refund.failed"}
 DISPUTE_TOLD = {
@@ -39,6 +44,9 @@ class Purchase:
 
 @dataclass
 class Telling(Schooling):
+    # Refunds that Stripe has not answered yet, and what they pay back.
+    asked: dict[Ordered, Package] = field(default_factory=dict)
+
     def buy(self, *purchases: Purchase) -> None:
         """Students buy, all at once."""
         told = {f"pi_history_{next(_numbers)}": each for each in purchases}
@@ -62,6 +70,33 @@ class Telling(Schooling):
         self.model.hear(news, Time.at)
         self.learn_steps()
 
+    def ask_stripe(self, package: Package, ordered: Ordered, job: int) -> None:
+        """Stripe is asked for what the studio ordered, under the name that it has from now on."""
+        call = Till(self.timetable).call(job)
+        assert call["params"]["amount"] == ordered.amount, (call, ordered)
+        ordered.number, ordered.job = call["refund_id"], job
+        self.asked[ordered] = package
+
+    def answer(self, ordered: Ordered, said: str) -> None:
+        """Have Stripe answer what it is asked for, with a status; or refuse it by a code."""
+        package, till = self.asked.pop(ordered), Till(self.timetable)
+        assert package.payment
+        if said in REFUND_TOLD:
+            ended = till.answer(ordered.job, status=said, refund_id=ordered.name)
+            expected = self.model.answered(package.payment, ordered, said, Time.at)
+        else:
+            ended = till.refuse(ordered.job, said)
+            expected = self.model.refused(package, ordered, said, Time.at)
+        self.learn_steps()
+        assert ended.code == expected, (ended, expected, ordered)
+
+    def give_up(self) -> None:
+        """Nobody waits longer for Stripe than for so long."""
+        give_up(self.studio.engine, has_key=True)
+        for ordered in [each for each in self.asked if Time.at >= each.made_at + PATIENCE]:
+            expected = self.model.refused(self.asked.pop(ordered), ordered, "stripe_unavailable", Time.at)
+            assert self.timetable.outcome(ordered.job).code == expected, (expected, ordered)
+
 
 def _sold(key: str, purchase: Purchase) -> list[Event]:
     """Return what Stripe tells of a purchase; the refund first, if there is one."""
@@ -76,5 +111,7 @@ def _event(news: News) -> Event:
     if news.about == DISPUTE:
         kind, status = DISPUTE_TOLD[news.status]
         return dispute(key, status=status, kind=kind)
-    kind = REFUND_TOLD[news.status]
-    return refund(key, amount=news.amount, refund_id=news.about, status=news.status, kind=kind)
+    ours = news.payment.ours(news.about)
+    named = {"punchcard_refund": str(ours.number)} if ours else {}
+    about = {"refund_id": news.about, "status": news.status, "kind": REFUND_TOLD[news.status]}
+    return refund(key, amount=news.amount, **about, **named)

@@ -55,6 +55,7 @@ class Histories(RuleBasedStateMachine):
             self._course: 3,
             self._option: 1,
             self._payment: 9,
+            self._refund: 4,
         }
 
     @initialize(seed=SEEDS)
@@ -114,6 +115,21 @@ class Histories(RuleBasedStateMachine):
             self.history.work({}, "", timedelta())
             self.history.compare()
             self.history.pass_time(random.choice([timedelta(), *WAITS]))
+
+    def _refund(self, random: Random) -> None:
+        """Staff order refunds; Stripe answers some at once, and others later."""
+        draw, money = Draw(self.history, random), DrawMoney(self.model, random)
+        if not self.history.asked or draw.once_in(2):
+            commands = [draw.refund() for _ in range(draw.one([1, 1, 2, 3]))]
+            note(f"{Time.at:%d %b %H:%M}: {commands}")
+            self.history.ask(commands, "", timedelta())
+        for ordered, package in list(self.history.asked.items()):
+            if package.payment and not draw.once_in(3):
+                said = money.answer(package.payment, ordered)
+                note(f"{Time.at:%d %b %H:%M}: Stripe answers: {ordered} {said}")
+                self.history.answer(ordered, said)
+                self.history.work({}, "", timedelta())
+                self.history.compare()
 
     def _course(self, random: Random) -> None:
         """Courses are bought; or the rest of a purchase is told."""

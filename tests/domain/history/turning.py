@@ -20,8 +20,7 @@ class Turning(Studio):
         """All that Stripe says at once; what counts is what is known of a payment by then, not in which order."""
         told = {each.payment: each.payment.dispute for each in news}
         before = {p: p.standing for p in self.packages if p.payment in told}
-        for each in news:
-            each.payment.hear(each)
+        changed = [each.payment for each in news if each.payment.hear(each)]
         self.turn({p: standing for p, standing in before.items() if standing != p.standing}, at)
         for package in before:
             if package.payment and (told[package.payment], package.payment.dispute) == ("OPEN", "WON"):
@@ -32,6 +31,12 @@ class Turning(Studio):
         for package, standing in before.items():
             if standing == "REVOKED" != package.standing and not self.has_ended(package, at):
                 self.revive(package)
+            if package.payment in changed:
+                self.follow(package, at)
+
+    def follow(self, package: Package, at: datetime) -> None:
+        """What becomes of the refunds that the studio ordered."""
+        raise NotImplementedError
 
     def turn(self, before: Mapping[Package, str], at: datetime) -> None:
         """What follows for packages that stand otherwise than they did."""
