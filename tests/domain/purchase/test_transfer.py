@@ -9,7 +9,7 @@ import pytest
 from freezegun.api import FrozenDateTimeFactory
 
 from tests.domain.purchase.test_coupon_deal import hold, with_use
-from tests.domain.purchase.turning import in_days
+from tests.domain.purchase.turning import give_back, in_days
 from tests.stripe_objects import checkout, intent
 from tests.timetable import Timetable
 
@@ -142,4 +142,129 @@ def test_the_use_of_a_coupon_goes_with_its_package_as_far_as_one_may_use_it(
     assert dict(use) == {"external_id": owner, "status": "USED"}
     noted = [row["about"] for row in timetable.studio.rows("SELECT about FROM order_reviews")]
     assert noted == ([] if owner == "ada" else [f"coupon_use:{theirs}"])
+    assert broken(timetable) == []
+
+
+# Guests.
+
+FRIEND = {"name": "Zoe", "email": "zoe@example.com"}
+ELITE = {"amount": 1_800_000}
+PARTY = """
+SELECT s.external_id AS of, b.status, b.guest_of IS NOT NULL AS guest FROM bookings b
+  JOIN students s ON s.id = b.student_id WHERE b.session_id = %(id)s ORDER BY b.id
+"""
+
+
+def party(timetable: Timetable, session: int) -> list[tuple[Any, ...]]:
+    """Return who is, or was, in a session: whose booking, its status, whether a guest's."""
+    return [tuple(row.values()) for row in timetable.studio.rows(PARTY, id=session)]
+
+
+def bring(timetable: Timetable, session: int, **more: Any) -> None:
+    """Have grace come with a guest."""
+    assert timetable.book("grace", session, friend=FRIEND, **more).code == "done"
+
+
+def late_package(timetable: Timetable) -> int:
+    row = timetable.studio.one(
+        "SELECT k.id FROM student_packages k JOIN orders o ON o.id = k.order_id JOIN payments p ON p.id = o.payment_id"
+        " WHERE p.stripe_key = 'pi_late'"
+    )
+    return int(row["id"])
+
+
+def test_a_guest_goes_along_with_the_host(timetable: Timetable) -> None:
+    buy_for_grace(timetable, "ELITE-30", **ELITE)
+    session = timetable.session(in_days(3), capacity=2)
+    bring(timetable, session)
+
+    assert tell_the_buyer(timetable, "ELITE-30", **ELITE) == "PROCESSED"
+
+    assert party(timetable, session) == [("ada", "CONFIRMED", False), ("ada", "CONFIRMED", True)]
+    again = timetable.book("ada", timetable.session(in_days(4)), friend=FRIEND)
+    assert again.code == "friend_pass_unavailable"
+    assert broken(timetable) == []
+
+
+def test_a_guest_goes_with_the_host_who_clashes(timetable: Timetable) -> None:
+    buy_for_grace(timetable, "ELITE-30", **ELITE)
+    session = timetable.session(in_days(3), capacity=2)
+    bring(timetable, session)
+    timetable.buy("ada")
+    timetable.book("ada", timetable.session(in_days(3)))
+    waiting = timetable.students(1)[0]
+    timetable.join(waiting, session)
+
+    tell_the_buyer(timetable, "ELITE-30", **ELITE)
+    timetable.work()
+
+    assert timetable.who(session) == [waiting]
+    assert timetable.left(late_package(timetable)) == [30]
+    # One for the host, one for the guest.
+    assert timetable.kinds("grace").count("booking.cancelled") == 2
+    assert timetable.book("ada", timetable.session(in_days(4)), friend=FRIEND).code == "done"
+    assert broken(timetable) == []
+
+
+@pytest.mark.parametrize(
+    ("late", "own", "hosted"), [("ELITE-30", "EXPLORER-5", "grace"), ("EXPLORER-5", "ELITE-30", "ada")]
+)
+def test_a_guest_whom_another_order_brings_than_the_hosts_is_given_up_where_it_is_ahead(
+    timetable: Timetable, late: str, own: str, hosted: str
+) -> None:
+    price = ELITE if late == "ELITE-30" else {"amount": 500_000}
+    buy_for_grace(timetable, late, **price)
+    kept = timetable.buy("grace", own)
+    session = timetable.session(in_days(3), capacity=2)
+    bring(timetable, session, packageId=kept if own == "EXPLORER-5" else late_package(timetable))
+    waiting = timetable.students(1)[0]
+    timetable.join(waiting, session)
+
+    tell_the_buyer(timetable, late, **price)
+    timetable.work()
+
+    assert timetable.who(session) == sorted([hosted, waiting])
+    assert [(status, guest) for _, status, guest in party(timetable, session)][:2] == [
+        ("CONFIRMED", False),
+        ("CANCELLED", True),
+    ]
+    # The pass brings somebody else, by whoever holds it now.
+    holder = "ada" if late == "ELITE-30" else "grace"
+    assert timetable.book(holder, timetable.session(in_days(4)), friend=FRIEND).code == "done"
+    assert broken(timetable) == []
+
+
+@pytest.mark.parametrize(
+    ("late", "own", "hosted"), [("ELITE-30", "EXPLORER-5", "grace"), ("EXPLORER-5", "ELITE-30", "ada")]
+)
+def test_a_guest_who_came_stays_with_the_host(
+    timetable: Timetable, monday: FrozenDateTimeFactory, late: str, own: str, hosted: str
+) -> None:
+    price = ELITE if late == "ELITE-30" else {"amount": 500_000}
+    buy_for_grace(timetable, late, **price)
+    kept = timetable.buy("grace", own)
+    session = timetable.session(in_days(1), capacity=2)
+    bring(timetable, session, packageId=kept if own == "EXPLORER-5" else late_package(timetable))
+    monday.tick(timedelta(days=2))
+    timetable.studio.rows("UPDATE bookings SET status = 'COMPLETED'")
+
+    assert tell_the_buyer(timetable, late, **price) == "PROCESSED"
+
+    assert party(timetable, session) == [(hosted, "COMPLETED", False), (hosted, "COMPLETED", True)]
+    assert broken(timetable) == []
+
+
+def test_guests_go_with_the_money_of_what_was_given_to_its_buyer(timetable: Timetable) -> None:
+    buy_for_grace(timetable, "ELITE-30", **ELITE)
+    session = timetable.session(in_days(3), capacity=2)
+    bring(timetable, session)
+    tell_the_buyer(timetable, "ELITE-30", **ELITE)
+
+    give_back(timetable, late_package(timetable))
+
+    assert party(timetable, session) == [("ada", "CANCELLED", False), ("ada", "CANCELLED", True)]
+    assert (timetable.kinds("ada").count("booking.cancelled"), "booking.cancelled" in timetable.kinds("grace")) == (
+        2,
+        False,
+    )
     assert broken(timetable) == []
