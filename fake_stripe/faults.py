@@ -11,6 +11,7 @@ from fake_stripe.store import Json
 
 LONGEST_SECONDS = 30
 BUSY = "This object cannot be accessed right now because another API request is currently accessing it."
+MAY_NOT = "The provided key 'sk_fake_***' does not have the required permissions for this endpoint."
 # What each does; those in the first group leave everything undone and keep no answer.
 KINDS = {
     "timeout_before": "does nothing and does not answer",
@@ -18,6 +19,7 @@ KINDS = {
     "503": "does nothing and says so",
     "429": "refuses, with Retry-After",
     "409": "refuses with lock_timeout",
+    "403": "refuses the key, which may not do that",
     "500": "begins, fails, and keeps that answer under the idempotency key, as Stripe does",
     "slow": "holds the idempotency key for a while, then does it and answers",
     "timeout_after": "does it and does not answer",
@@ -49,6 +51,8 @@ class Fault:
             raise Refused("Too many requests.", status=429, code="rate_limit", headers=headers)
         if self.kind == "409":
             raise Refused(BUSY, status=409, code="lock_timeout")
+        if self.kind == "403":
+            raise Refused(MAY_NOT, status=403)
 
     def within(self, stopping: Event) -> None:
         """Misbehave while the idempotency key is held."""

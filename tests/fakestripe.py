@@ -123,7 +123,7 @@ class FakeStripe:
     ) -> Json:
         """Misbehave at the next calls whose path begins so.
 
-        Kinds: timeout_before, reset, 503, 429, 409 (nothing done, no answer kept); 500 (nothing done, and kept
+        Kinds: timeout_before, reset, 503, 429, 409, 403 (nothing done, no answer kept); 500 (nothing done, and kept
         under the idempotency key as Stripe keeps it: the same key is answered 500 from then on); slow (holds the
         key); timeout_after, reset_after (it is done). Timeouts last 30 s, or `seconds`.
         """

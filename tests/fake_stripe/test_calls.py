@@ -121,6 +121,7 @@ def test_an_error_of_stripes_own_is_kept_and_one_on_the_way_is_not(fake: FakeStr
         ("500", stripe.APIError, 500),
         ("429", stripe.RateLimitError, 429),
         ("409", stripe.APIError, 409),
+        ("403", stripe.PermissionError, 403),
         ("reset", stripe.APIConnectionError, None),
         ("timeout_before", stripe.APIConnectionError, None),
     ],

@@ -300,7 +300,7 @@ class Stripe(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, "stripe_unavailable"), (500, None)])
+@pytest.mark.parametrize(("status", "code"), [(401, "stripe_unavailable"), (403, "stripe_unavailable"), (500, None)])
 def test_stripes_answers_are_not_quoted_and_neither_is_the_key(
     studio: Studio, logs: StringIO, monkeypatch: pytest.MonkeyPatch, status: int, code: str | None
 ) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import redis
 
+from db.transaction import transaction
+from domain.inbox.event_replay import replay
 from tasks import stripe as tasks
 from tests.stack import wait_for
 from tests.stripe_objects import checkout, intent
 from tests.studio import Studio
-from worker import runtime, stripe_api
+from worker import clock, runtime, stripe_api
 from worker.call_rows import lease
 from worker.hints import CALLS, token
 from worker.inbox import MAX_ATTEMPTS
@@ -169,8 +171,9 @@ def test_a_stripe_that_is_away_for_long_is_asked_again_and_nothing_is_parked(stu
     assert (waiting["status"], waiting["asks"] > MAX_ATTEMPTS, waiting["attempts"]) == ("RECEIVED", True, 0)
 
 
-def test_a_refusal_by_stripe_parks_the_purchase_with_what_to_do(studio: Studio, stripe: Answers) -> None:
-    stripe.status = 401
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_by_stripe_parks_the_purchase_with_what_to_do(studio: Studio, stripe: Answers, status: int) -> None:
+    stripe.status = status
     event = checkout(None)
 
     studio.receive(event)
@@ -178,6 +181,23 @@ def test_a_refusal_by_stripe_parks_the_purchase_with_what_to_do(studio: Studio, 
 
     assert studio.event(event)["error_code"] == "stripe_unavailable"
     assert "STRIPE_API_KEY" in studio.event(event)["last_error"]
+    assert len(stripe.asked) == 1
+
+
+def test_a_purchase_of_which_a_key_may_not_ask_is_fulfilled_once_it_may(studio: Studio, stripe: Answers) -> None:
+    stripe.status, stripe.lines = 403, (("price_EXPLORER-5", 1),)
+    event = checkout(None)
+    studio.receive(event)
+    work(studio)
+    parked = studio.event(event)["status"]
+
+    stripe.status = 200
+    with transaction(studio.engine) as session:
+        replay(session, studio.event(event)["id"], None, at=clock.now())
+    work(studio)
+
+    assert (parked, studio.event(event)["status"]) == ("FAILED", "PROCESSED")
+    assert studio.packages() == [("EXPLORER-5", "ada")]
 
 
 def test_a_checkout_that_stripe_does_not_have_is_parked_as_what_it_is(studio: Studio, stripe: Answers) -> None:

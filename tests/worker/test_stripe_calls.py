@@ -23,6 +23,7 @@ from tests.fakestripe import FakeStripe
 from tests.outward import Outward
 from tests.outward import fake as fake  # noqa: PLC0414 - fixtures
 from tests.outward import outward as outward  # noqa: PLC0414
+from tests.refunding import Till
 from tests.stack import wait_for
 from worker import call_rows, clock, runtime, stripe_api, stripe_calls, upkeep
 from worker.call_rows import CALL_SECONDS, LEASE_SECONDS, MAX_CRASHES
@@ -128,6 +129,37 @@ def test_a_key_that_stripe_does_not_know_is_told_of_without_the_key(
     assert outcome.code == "stripe_refused"
     assert "STRIPE_API_KEY" in call["last_error"]
     assert "canary" not in call["last_error"] + str(outcome.problem)
+
+
+def test_a_page_for_which_a_key_lacks_the_permission_is_refused_at_once(outward: Outward) -> None:
+    outward.fake.faults("403", SESSIONS)
+
+    outcome = outward.checkout()
+    outward.again()
+
+    (call,) = outward.calls()
+    assert (call["status"], call["attempts"], outcome.code) == ("PARKED", 1, "stripe_refused")
+    assert "STRIPE_API_KEY, what it may do" in call["last_error"]
+    assert "sk_fake" not in call["last_error"] + str(outcome.problem)
+    # It is no Stripe that is away: the next one is asked for.
+    assert outward.checkout().code == "done"
+
+
+def test_a_refund_for_which_a_key_lacks_the_permission_gives_back_what_it_took(outward: Outward) -> None:
+    till = Till(outward.timetable)
+    package = outward.timetable.buy("ada")
+    outward.fake.faults("403", "/v1/refunds")
+
+    job = till.take(package, 2).job
+    during = outward.timetable.left(package)
+    outward.call()
+
+    ended = outward.timetable.outcome(job)
+    assert (during, outward.timetable.left(package), ended.code) == ([3], [5], "stripe_refused")
+    assert till.refunds() == [(200_000, "FAILED", False)]
+    assert ended.problem
+    assert "what it may do" in ended.problem["detail"]
+    assert [kind for kind, *_ in till.reviews()] == ["REFUND_FAILED"]
 
 
 def test_a_process_that_died_before_it_marked_is_followed_under_the_same_key(
