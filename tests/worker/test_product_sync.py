@@ -393,6 +393,69 @@ def test_a_key_that_is_mended_brings_what_waited(outward: Outward, monkeypatch: 
     assert outward.product(CODE)["sync_due_at"] is None
 
 
+@pytest.mark.parametrize("path", ["/v1/products", "/v1/prices"])
+def test_what_a_key_may_not_do_waits_until_it_may(outward: Outward, path: str) -> None:
+    outward.fake.faults("403", path, times=3)
+    synced(outward, price=500_001)
+    for _ in range(2):
+        outward.again()
+    waiting = outward.calls()[-1]
+
+    outward.again()
+
+    assert (waiting["status"], waiting["attempts"]) == ("PENDING", 3)
+    assert timedelta(minutes=9) < waiting["due_at"] - clock.now() <= timedelta(minutes=10)
+    assert "what it may do" in waiting["last_error"]
+    assert {each["status"] for each in outward.calls()} == {"SENT"}
+    assert outward.product(CODE)["sync_due_at"] is None
+
+
+@pytest.mark.parametrize("answer", ["none", "refusal"])
+def test_a_product_that_is_gone_when_its_prices_are_asked_for_is_made_anew(outward: Outward, answer: str) -> None:
+    gone = outward.fake.client().v1.products.create({"name": "By hand"}).id
+    outward.change(CODE, price=500_001, stripe_product_id=gone, stripe_price_ids=["price_of_nobody"])
+    upkeep.sync_products(outward.studio.engine, at=clock.now())
+    _one_call(outward)
+    outward.fake.client().v1.products.delete(gone)
+
+    if answer == "refusal":
+        _missing(outward, gone)
+    outward.sync()
+
+    ours = outward.product(CODE)
+    assert (ours["stripe_product_id"] == gone, ours["sync_due_at"]) == (False, None)
+    assert [each["id"] for each in outward.fake.listed("/v1/products")] == [ours["stripe_product_id"]]
+    (new,) = [each for each in outward.prices(CODE) if each["active"]]
+    assert outward.fake.found(f"prices/{new['stripe_price_id']}")["product"] == ours["stripe_product_id"]
+    assert {each["status"] for each in outward.calls()} == {"SENT", "VOID"}
+
+
+def test_a_price_whose_product_is_gone_is_given_up_and_stripes_words_are_kept(outward: Outward) -> None:
+    stripe = outward.fake.client().v1
+    gone = stripe.products.create({"name": "By hand"}).id
+    price = stripe.prices.create({"product": gone, "unit_amount": 500_001, "currency": "try"}).id
+    outward.change(CODE, price=500_001, stripe_product_id=gone, stripe_price_ids=[price])
+    upkeep.sync_products(outward.studio.engine, at=clock.now())
+
+    _missing(outward, gone)
+    _one_call(outward)
+    _missing(outward, gone)
+    outward.sync()
+    outward.sync()
+
+    kinds = [(each["kind"], each["status"]) for each in outward.calls()]
+    assert kinds == [("PRODUCT_UPDATE", "VOID"), ("PRICE_LIST", "SENT"), ("PRODUCT_UPDATE", "PARKED")]
+    assert outward.calls()[-1]["last_error"] == f"No such product: '{gone}'"
+    assert outward.product(CODE)["sync_due_at"] is not None
+
+
+def _missing(outward: Outward, product: str) -> None:
+    """Let Stripe say of the next call that it has no such product."""
+    (row,) = call_rows.lease(outward.studio.engine, TOKEN, 1)
+    said = No(f"No such product: '{product}'", "resource_missing", "product")
+    call_rows.settle(outward.studio.engine, row, TOKEN, said)
+
+
 def _read_again() -> None:
     runtime.settings.cache_clear()
     stripe_api.client.cache_clear()
