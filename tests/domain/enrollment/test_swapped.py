@@ -71,7 +71,7 @@ def test_a_refund_that_fails_after_the_place_went_waits_for_staff(
     assert timetable.studio.audit() == []
 
 
-def test_bookings_of_both_cohorts_go_with_the_money(
+def test_steps_that_were_booked_before_and_after_go_with_the_money(
     school: School, timetable: Timetable, swapped: tuple[int, int, int, int]
 ) -> None:
     _, _, ada, _ = swapped
