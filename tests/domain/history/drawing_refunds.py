@@ -5,20 +5,18 @@ from __future__ import annotations
 from tests.domain.history.command import Command
 from tests.domain.history.drawing_steps import DrawSteps
 from tests.domain.history.faults import Time
+from tests.domain.history.nouns import Package
 
 
 class DrawRefunds(DrawSteps):
     """Refunds, drawn from what was sold in a history."""
 
     def refund(self) -> Command:
-        """Mostly of what is in use and was paid through Stripe: all of it, or so many credits."""
-        held = [p for p in self.model.packages if p.standing == "ACTIVE" and p.payment] or self.model.packages
-        divisible = [p for p in held if p.product.lines and p.product.lines[0][0] != "COURSE"]
-        used = [p for p in divisible if self.model.is_used(p, Time.at)]
-        package = self.one(self.model.packages if self.once_in(10) else used if used and self.once_in(2) else held)
+        """All of what was sold, or so many credits."""
+        package = self.some_package()
         command = Command("refund", Time.at, package.student, package=package)
         left = self.model.left(package)
-        if self.once_in(3) or not left or (package in used and self.once_in(2)):
+        if self.once_in(2) or not left:
             command.sessions = 1 if self.once_in(20) else None
         elif self.once_in(8) or (len(left) == 1 and self.once_in(2)):
             command.sessions = self.number(left[-1])
@@ -33,3 +31,22 @@ class DrawRefunds(DrawSteps):
     def number(self, left: int) -> int:
         """Some of what is left, all of it, or more."""
         return self.one([1, 1, 2, max(left, 1), max(left, 1), left + 1])
+
+    def some_package(self) -> Package:
+        """Mostly one where the rules are: in use, booked ahead, corrected, or with a refund that is under way."""
+        held = [p for p in self.model.packages if p.standing == "ACTIVE" and p.payment]
+        used = [p for p in held if _is_divisible(p) and self.model.is_used(p, Time.at)]
+        ahead = [b.means.package for b in self.model.bookings if self.model.is_ahead(b, Time.at)]
+        pools = [
+            held,
+            used,
+            [p for p in used if p in ahead],
+            [p for p in used if any(p.given)],
+            [p for p in held if p.payment and any(o.status == "REQUESTED" for o in p.payment.ordered)],
+        ]
+        known = [pool for pool in pools if pool]
+        return self.one(self.one(known) if known and not self.once_in(10) else self.model.packages)
+
+
+def _is_divisible(package: Package) -> bool:
+    return any(service != "COURSE" for service, *_ in package.product.lines[:1])

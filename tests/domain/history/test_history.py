@@ -55,7 +55,7 @@ class Histories(RuleBasedStateMachine):
             self._course: 3,
             self._option: 1,
             self._payment: 9,
-            self._refund: 4,
+            self._refund: 7,
         }
 
     @initialize(seed=SEEDS)
