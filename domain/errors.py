@@ -279,7 +279,7 @@ class PackageNotStarted(Refusal):
 
 
 class PackageSuspended(Refusal):
-    """The package's payment is disputed."""
+    """The package's payment is disputed, or was ordered to go back whole."""
 
     code = "package_suspended"
 

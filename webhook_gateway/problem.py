@@ -59,7 +59,7 @@ CATALOGUE: Mapping[str, Kind] = {
     "confirmation_required": Kind(HTTPStatus.CONFLICT, "Credits of a higher tier would have to pay"),
     "package_expired": Kind(HTTPStatus.CONFLICT, "The package does not last until the session"),
     "package_not_started": Kind(HTTPStatus.CONFLICT, "The package begins after the session"),
-    "package_suspended": Kind(HTTPStatus.CONFLICT, "The package's payment is disputed"),
+    "package_suspended": Kind(HTTPStatus.CONFLICT, "The package's payment is disputed, or about to go back"),
     "package_revoked": Kind(HTTPStatus.CONFLICT, "The package's payment went back"),
     "cancellation_window_closed": Kind(HTTPStatus.CONFLICT, "Too late for a cancellation that gives something back"),
     "student_merged": Kind(HTTPStatus.CONFLICT, "The student was merged into another one"),

@@ -16,7 +16,7 @@ from db.models.enrollment import (
 )
 from db.models.inbox import EventStatus, Job, JobStatus, StripeEvent
 from db.models.legacy import LegacyRecord
-from db.models.order import DisputeStatus, Order, OrderStatus, Payment, PaymentStatus, Subscription
+from db.models.order import DisputeStatus, GrantStatus, Order, OrderStatus, Payment, PaymentStatus, Subscription
 from db.models.organization import Organization
 from db.models.outbox import DomainEvent, Notification
 from db.models.package import PackageUse, RedemptionType, StudentPackage, StudentPackageAllowance, UseKind
@@ -71,6 +71,7 @@ __all__ = [
     "Drain",
     "EnrollmentStatus",
     "EventStatus",
+    "GrantStatus",
     "GroupClass",
     "Job",
     "JobStatus",

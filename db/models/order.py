@@ -41,6 +41,14 @@ class DisputeStatus(StrEnum):
     LOST = "LOST"
 
 
+class GrantStatus(StrEnum):
+    """What a payment makes of what it bought: valid, not to be used for now, or worth nothing any more."""
+
+    VALID = "VALID"
+    SUSPENDED = "SUSPENDED"
+    REVOKED = "REVOKED"
+
+
 class Payment(Base):
     """What Stripe says about one PaymentIntent, or a free Checkout.
 
@@ -48,8 +56,8 @@ class Payment(Base):
     The key is the PaymentIntent's id, for a free Checkout its own. `facts` holds what each of Stripe's
     objects said of the purchase, by source; everything else about it is computed from their set.
     `part_of` makes the row another name of a payment: of an invoice, which Stripe pays by a PaymentIntent; it keeps no
-    facts of its own. `subscription_key` is the subscription whose period it pays. `suspended_at` is since when an
-    open dispute keeps what it bought from being used.
+    facts of its own. `subscription_key` is the subscription whose period it pays. `grant_status` is what all that makes
+    of what it bought, `suspended_at` since when an open dispute keeps that from being used.
     """
 
     __tablename__ = "payments"
@@ -62,6 +70,11 @@ class Payment(Base):
         not_negative("amount_received"),
         CheckConstraint("amount_refunded BETWEEN 0 AND amount_received", name="refund_within_payment"),
         CheckConstraint("part_of IS NULL OR amount_received = 0", name="part_keeps_nothing"),
+        CheckConstraint(
+            "grant_status = 'REVOKED' OR dispute_status IS DISTINCT FROM 'LOST'"
+            " AND (amount_received = 0 OR amount_refunded < amount_received)",
+            name="grant_follows_money",
+        ),
     )
 
     id: Mapped[int] = identity()
@@ -73,6 +86,7 @@ class Payment(Base):
     currency: Mapped[str]
     amount_refunded: Mapped[int] = mapped_column(server_default="0")
     dispute_status: Mapped[DisputeStatus | None] = mapped_column(choice(DisputeStatus, "dispute_status_known"))
+    grant_status: Mapped[GrantStatus] = mapped_column(choice(GrantStatus, "grant_status_known"), server_default="VALID")
     stripe_customer_id: Mapped[str | None]
     subscription_key: Mapped[str | None]
     suspended_at: Mapped[datetime | None]

@@ -39,7 +39,7 @@ class Violation:
 
 PAYMENTS = """
 SELECT id, organization_id, stripe_key, status, facts, amount_received, currency, amount_refunded, dispute_status,
-       subscription_key, suspended_at IS NOT NULL AS is_suspended,
+       grant_status, subscription_key, suspended_at IS NOT NULL AS is_suspended,
        (SELECT o.status FROM orders o WHERE o.payment_id = payments.id) AS order_status
   FROM payments WHERE id > %(after)s AND part_of IS NULL ORDER BY id LIMIT %(limit)s
 """
@@ -78,6 +78,7 @@ def _unfaithful(session: Session) -> Iterator[int]:
             stored = (row["status"], row["amount_received"], row["currency"], row["amount_refunded"])
             said = (purchase.status, purchase.received, purchase.currency, purchase.refunded)
             agrees = stored == said and row["dispute_status"] == purchase.dispute
+            agrees &= row["grant_status"] == purchase.grant_status
             is_disputed = purchase.dispute is DisputeStatus.OPEN
             agrees &= row["is_suspended"] == is_disputed and row["subscription_key"] == purchase.subscription
             if not agrees or row["order_status"] not in {None, purchase.order_status}:

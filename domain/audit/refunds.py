@@ -24,6 +24,13 @@ REFUNDS = (
              JOIN student_packages k ON k.id = a.student_package_id WHERE k.order_id <> r.order_id""",
     ),
     Invariant(
+        "refund.whole_keeps",
+        "what is ordered to go back whole is not to be used until Stripe says what becomes of it",
+        """SELECT 'refund ' || r.id AS what FROM refunds r JOIN orders o ON o.id = r.order_id
+             JOIN payments p ON p.id = o.payment_id
+            WHERE r.is_whole AND r.status = 'REQUESTED' AND p.grant_status = 'VALID'""",
+    ),
+    Invariant(
         "refund.within_payment",
         "no more is paid back here than was paid, and what is done went back by Stripe's word",
         """SELECT 'order ' || o.id AS what FROM orders o LEFT JOIN payments p ON p.id = o.payment_id

@@ -174,7 +174,9 @@ def _fallen(package: Package) -> Refusal | None:
     if package.status is PackageStatus.REVOKED:
         return PackageRevoked(f"The payment of {package.name} went back: buy it again, or ask the studio.")
     if package.status is PackageStatus.SUSPENDED:
-        return PackageSuspended(f"The payment of {package.name} is disputed: it pays again when that is settled.")
+        return PackageSuspended(
+            f"The payment of {package.name} is disputed, or about to go back: it pays again should it stay after all."
+        )
     return None
 
 

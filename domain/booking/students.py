@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session as Transaction
 
-from db.models import DisputeStatus, ServiceType, ValidityStart
+from db.models import GrantStatus, ServiceType, ValidityStart
 from db.transaction import fetch
 from domain.booking.state import Busy, Line, Package, Pass, Session, Span, Student
 from domain.enrollment.enrolled import read_enrollments
 from domain.enrollment.enrollment import Enrollment
-from domain.holding.package import PackageStatus
+from domain.holding.package import OF_GRANT, PackageStatus
 
 # A student, and what they want to be in.
 Target = tuple[int, Session | Busy]
@@ -33,8 +33,7 @@ SELECT s.id, s.organization_id, s.external_id, s.event_sequence, o.timezone, o.c
 PACKAGES = """
 SELECT k.id, k.student_id, k.order_id, k.name, k.purchased_at, k.validity_days, k.validity_starts,
        k.starts_at, k.expires_at, k.all_access_starts_at, k.all_access_expires_at, k.all_access_services,
-       k.all_access_daily_limit, k.friend_pass_expires_at, k.extended_until, p.dispute_status,
-       coalesce(p.amount_received > 0 AND p.amount_refunded >= p.amount_received, false) AS refunded,
+       k.all_access_daily_limit, k.friend_pass_expires_at, k.extended_until, p.grant_status,
        (SELECT jsonb_agg(jsonb_build_array(a.id, a.service_type, a.teacher_tier, a.credit_unit_minutes, a.credits -
                  coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0),
                  (SELECT jsonb_agg(b.id ORDER BY b.id) FROM bookings b
@@ -158,9 +157,7 @@ def _line(number: int, service: str, tier: int, unit: int, remaining: int, draft
 
 def _status(row: Mapping[str, Any]) -> PackageStatus:
     """Return what the payment says of a package; its dates are judged by the session that it is to pay for."""
-    if row["refunded"] or row["dispute_status"] == DisputeStatus.LOST:
-        return PackageStatus.REVOKED
-    return PackageStatus.SUSPENDED if row["dispute_status"] == DisputeStatus.OPEN else PackageStatus.ACTIVE
+    return OF_GRANT[row["grant_status"] or GrantStatus.VALID]
 
 
 def _pass(row: Mapping[str, Any]) -> Pass | None:

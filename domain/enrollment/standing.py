@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, case, literal, or_
 
-from db.models import DisputeStatus, EnrollmentStatus, Payment, StudentCourseEnrollment
+from db.models import EnrollmentStatus, GrantStatus, Payment, StudentCourseEnrollment
 
 
 def stands_as(status: EnrollmentStatus) -> ColumnElement[bool]:
@@ -22,6 +22,5 @@ def standing() -> ColumnElement[str]:
 
 
 def _went_back() -> ColumnElement[bool]:
-    """Return whether a payment revokes what it paid for, as `domain.holding.package.status` says; null without one."""
-    refunded = and_(Payment.amount_received > 0, Payment.amount_refunded >= Payment.amount_received)
-    return or_(refunded, Payment.dispute_status == DisputeStatus.LOST)
+    """Return whether a payment revokes what it paid for; null without one."""
+    return Payment.grant_status == GrantStatus.REVOKED

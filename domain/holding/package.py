@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from db.models import DisputeStatus, Payment, StudentPackage
+from db.models import GrantStatus, Payment, StudentPackage
 
 
 class PackageStatus(StrEnum):
@@ -17,17 +17,19 @@ class PackageStatus(StrEnum):
     ACTIVE = "ACTIVE"
 
 
+# By what its payment makes of it; its dates are judged besides.
+OF_GRANT = {
+    GrantStatus.VALID: PackageStatus.ACTIVE,
+    GrantStatus.SUSPENDED: PackageStatus.SUSPENDED,
+    GrantStatus.REVOKED: PackageStatus.REVOKED,
+}
+
+
 def status(package: StudentPackage, payment: Payment | None, *, at: datetime) -> PackageStatus:
     """Return the status of a package; one that nothing was paid for has no payment."""
-    if payment and (is_fully_refunded(payment) or payment.dispute_status is DisputeStatus.LOST):
-        return PackageStatus.REVOKED
-    if payment and payment.dispute_status is DisputeStatus.OPEN:
-        return PackageStatus.SUSPENDED
+    granted = OF_GRANT[payment.grant_status if payment else GrantStatus.VALID]
+    if granted is not PackageStatus.ACTIVE:
+        return granted
     if package.expires_at is not None and package.expires_at <= at:
         return PackageStatus.EXPIRED
     return PackageStatus.ACTIVE
-
-
-def is_fully_refunded(payment: Payment) -> bool:
-    """Say whether all the money went back; where nothing was paid, nothing can."""
-    return 0 < payment.amount_received <= payment.amount_refunded

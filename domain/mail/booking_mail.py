@@ -74,8 +74,7 @@ SELECT n.kind, n.dedupe_key, n.message_id::text,
        e.label AS seat, k.name AS package, a.service_type AS credit_service,
        greatest(a.credits - coalesce((SELECT sum(u.credits) FROM package_uses u WHERE u.allowance_id = a.id), 0), 0)
          AS credits_left,
-       coalesce(p.dispute_status = 'LOST' OR p.amount_received > 0 AND p.amount_refunded >= p.amount_received, false)
-         AS is_revoked,
+       coalesce(p.grant_status = 'REVOKED', false) AS is_revoked,
        before.status AS before_status, before.payment_type AS before_payment,
        before.session_id AS before_session_id, before.start_at AS before_start_at,
        before_class.name AS before_class, before_seat.label AS before_seat,

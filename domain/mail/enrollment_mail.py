@@ -19,8 +19,7 @@ REVOKED, ASSIGNED = "enrollment.revoked", "enrollment.assigned"
 ENROLLMENT = f"""
 SELECT n.message_id::text, o.name AS organization, o.email_sender, o.slug, o.timezone, o.language, st.name, st.email,
        e.id, e.status, k.name AS course, c.name AS cohort, {STEPS} AS steps,
-       coalesce(p.dispute_status = 'LOST' OR p.amount_received > 0 AND p.amount_refunded >= p.amount_received, false)
-         AS went_back
+       coalesce(p.grant_status = 'REVOKED', false) AS went_back
   FROM notifications n
   JOIN organizations o ON o.id = n.organization_id
   JOIN student_packages k ON k.id = n.student_package_id

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db.bulk import insert, update
-from db.models import Payment, PaymentStatus
+from db.models import GrantStatus, Payment, PaymentStatus
 from db.transaction import fetch
 from domain.purchase.fact import Fact, Facts, PurchaseFact
 from domain.purchase.standing import Key, Standing, changed_columns
@@ -99,7 +99,8 @@ def _emptied(row_id: int, whole: Standing) -> dict[str, object]:
 def _nothing(currency: str) -> dict[str, object]:
     """Return the columns of a payment of which nothing is told under its name."""
     money = {"amount_received": 0, "amount_refunded": 0, "currency": currency, "dispute_status": None}
-    return money | {"status": PaymentStatus.PENDING.value, "facts": {}, "stripe_customer_id": None}
+    status = {"status": PaymentStatus.PENDING.value, "grant_status": GrantStatus.VALID.value}
+    return money | status | {"facts": {}, "stripe_customer_id": None}
 
 
 def _with(whole: Standing, facts: Facts) -> Standing:

@@ -42,7 +42,8 @@ PAID_BY = (INVOICE, INTENT, CHECKOUT, INVOICE_PAYMENT)
 PAYMENT_RANK = {status.value: rank for rank, status in enumerate(PaymentStatus)}
 REFUND_RANK = {"requires_action": 0, "pending": 1, "succeeded": 2, "canceled": 3, "failed": 4}
 DISPUTE_RANK = {DisputeStatus.OPEN.value: 0, DisputeStatus.WON.value: 1, DisputeStatus.LOST.value: 2}
-RANK = PAYMENT_RANK | REFUND_RANK | DISPUTE_RANK
+ORDERED, REFUSED = "ordered", "refused"
+RANK = PAYMENT_RANK | REFUND_RANK | DISPUTE_RANK | {ORDERED: 0, REFUSED: 1}
 
 # What a statement says of a person; and what stands in the set of a payment whose student was erased.
 PERSONAL = ("customer", "client_reference_id", "student_id", "email", "name")
@@ -128,7 +129,24 @@ class DisputeFact:
     status: str
 
 
-Fact = PurchaseFact | RefundFact | DisputeFact
+@dataclass(frozen=True, slots=True)
+class WholeRefundFact:
+    """That staff ordered all that is left of a payment to go back, or that nobody will: Stripe refused.
+
+    We say it, before Stripe is asked; `key` is the payment's.
+    """
+
+    source: str
+    key: str
+    status: str
+
+    @classmethod
+    def of(cls, refund_id: int, key: str, status: str = ORDERED) -> WholeRefundFact:
+        """Return what is said of one of our refunds."""
+        return cls(f"whole:{refund_id}", key, status)
+
+
+Fact = PurchaseFact | RefundFact | DisputeFact | WholeRefundFact
 
 
 @dataclass(frozen=True, slots=True)

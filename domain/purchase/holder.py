@@ -29,10 +29,9 @@ SELECT id, external_id, email IS NOT NULL AS has_email, event_sequence
 
 HELD = "FROM student_packages k JOIN orders o ON o.id = k.order_id LEFT JOIN payments p ON p.id = o.payment_id"
 # A package whose payment went back wholly, or whose dispute was lost, is revoked and gives nothing.
-STANDS = """(p.id IS NULL OR (p.dispute_status IS DISTINCT FROM 'LOST'
-             AND NOT (p.amount_received > 0 AND p.amount_refunded >= p.amount_received)))"""
-# While a dispute is open it is suspended, and lends no badge and no pass.
-LIVE = f"{STANDS} AND p.dispute_status IS DISTINCT FROM 'OPEN'"
+STANDS = "p.grant_status IS DISTINCT FROM 'REVOKED'"
+# While a dispute is open, or all is on its way back, it is suspended, and lends no badge and no pass.
+LIVE = "coalesce(p.grant_status, 'VALID') = 'VALID'"
 BADGE = "k.elite_badge AND (k.expires_at IS NULL OR k.expires_at > %(at)s)"
 RUNNING = "k.all_access_starts_at <= %(at)s AND k.all_access_expires_at > %(at)s"
 

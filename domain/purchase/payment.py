@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from db.models import DisputeStatus, OrderStatus, PaymentStatus
+from db.models import DisputeStatus, GrantStatus, OrderStatus, PaymentStatus
 from domain.money import share
 from domain.purchase.fact import (
     BEGINNING,
@@ -16,6 +16,7 @@ from domain.purchase.fact import (
     INVOICE,
     INVOICE_PAYMENT,
     MONEY_BACK,
+    ORDERED,
     OUR_ID,
     PAID_BY,
     PAYMENT_RANK,
@@ -196,13 +197,31 @@ class Purchase:
 
     @property
     def is_revoked(self) -> bool:
-        """Whether the money went back: what it bought is worth nothing."""
-        return self.order_status is OrderStatus.REFUNDED or self.dispute is DisputeStatus.LOST
+        """Whether the money went back, or all that was left of it: what it bought is worth nothing."""
+        went_back = self.order_status is OrderStatus.REFUNDED or any(self._is_whole(each) for each in self.refunds)
+        return went_back or self.dispute is DisputeStatus.LOST
 
     @property
     def is_suspended(self) -> bool:
         """Whether the money is disputed: what it bought stands, and is not to be used."""
         return self.dispute is DisputeStatus.OPEN and not self.is_revoked
+
+    def _is_whole(self, refund: RefundSaid) -> bool:
+        """Say whether a refund is one of ours that gave back all that was left, whatever became of others."""
+        return refund.counts and f"whole:{refund.ours}" in self.facts
+
+    @property
+    def is_refund_under_way(self) -> bool:
+        """Whether all that is left was ordered to go back, and Stripe did not say yet what becomes of it."""
+        told = {f"whole:{refund.ours}" for refund in self.refunds}
+        return any(said["status"] == ORDERED and said["source"] not in told for said in self._of("whole:"))
+
+    @property
+    def grant_status(self) -> GrantStatus:
+        """What it makes of what it bought."""
+        if self.is_revoked:
+            return GrantStatus.REVOKED
+        return GrantStatus.SUSPENDED if self.is_suspended or self.is_refund_under_way else GrantStatus.VALID
 
     @property
     def lines(self) -> list[SoldLine]:

@@ -143,6 +143,7 @@ def told_columns(purchase: Purchase) -> dict[str, object]:
         "currency": purchase.currency,
         "amount_refunded": purchase.refunded,
         "dispute_status": purchase.dispute,
+        "grant_status": purchase.grant_status.value,
         "stripe_customer_id": purchase.customer,
         "subscription_key": purchase.subscription,
     }

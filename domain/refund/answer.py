@@ -13,21 +13,28 @@ from db.transaction import fetch
 from domain.errors import Refusal, StripeRefused, StripeUnavailable
 from domain.outward.call import Call, Response
 from domain.outward.job import finish
-from domain.purchase.fact import RefundFact
+from domain.purchase.fact import REFUSED, RefundFact
 from domain.purchase.fulfillment import fulfil
+from domain.purchase.holder import refresh_flags
+from domain.purchase.payment import Purchase
 from domain.purchase.told import Told
 from domain.refund.asking import payment_key
 from domain.refund.lines import give_back
 from domain.refund.notes import note, refusal_of
 from domain.refund.view import RefundView, refunds_of, shown
+from domain.refund.whole import say
 
 # The payment first, then the student (docs/adr/0003): credits come back, and nobody spends them meanwhile.
-HOLD = (
-    """SELECT 1 FROM payments WHERE id = (SELECT o.payment_id FROM refunds r JOIN orders o ON o.id = r.order_id
-                                           WHERE r.id = %(refund)s) FOR NO KEY UPDATE""",
-    """SELECT 1 FROM students WHERE id = (SELECT o.student_id FROM refunds r JOIN orders o ON o.id = r.order_id
-                                           WHERE r.id = %(refund)s) FOR NO KEY UPDATE""",
-)
+HOLD_PAYMENT = """
+SELECT id, organization_id, stripe_key, facts FROM payments
+ WHERE id = (SELECT o.payment_id FROM refunds r JOIN orders o ON o.id = r.order_id WHERE r.id = %(refund)s)
+   FOR NO KEY UPDATE
+"""
+HOLD_STUDENT = """
+SELECT id FROM students
+ WHERE id = (SELECT o.student_id FROM refunds r JOIN orders o ON o.id = r.order_id WHERE r.id = %(refund)s)
+   FOR NO KEY UPDATE
+"""
 # What Stripe told of by a webhook meanwhile stands, whatever became of the answer.
 FAIL = """
 UPDATE refunds SET status = 'FAILED', last_error = %(reason)s, finished_at = %(at)s
@@ -46,16 +53,21 @@ def answered(session: Session, call: Call, response: Response, *, at: datetime) 
 def refused(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
     """Give back what a refund took that Stripe will not make, or that could not be asked for; staff hear of it."""
     refund_id: int = call["refund_id"]
-    for statement in HOLD:
-        fetch(session, statement, refund=refund_id)
+    (payment,) = fetch(session, HOLD_PAYMENT, refund=refund_id)
+    (student,) = fetch(session, HOLD_STUDENT, refund=refund_id)
     failed = fetch(session, FAIL, refund=refund_id, reason=f"{code}: {reason}", at=at)
-    give_back(session, [row["id"] for row in failed], at=at)
-    # A whole one took nothing yet: who ordered it is told, and that is all.
-    took = [row for row in failed if not row["is_whole"]]
-    note(session, [(row["order_id"], ReviewKind.REFUND_FAILED, refusal_of(row["id"])) for row in took], at=at)
     if not failed:
         _end(session, call, at=at)
-    elif call["job_id"] is not None:
+        return
+    if failed[0]["is_whole"]:
+        # It took nothing: who ordered it is told, and that is all.
+        purchase = Purchase(payment["organization_id"], payment["stripe_key"], payment["facts"])
+        say(session, payment["id"], purchase, refund_id, REFUSED)
+        refresh_flags(session, {student["id"]}, at=at)
+    else:
+        give_back(session, [refund_id], at=at)
+        note(session, [(failed[0]["order_id"], ReviewKind.REFUND_FAILED, refusal_of(refund_id))], at=at)
+    if call["job_id"] is not None:
         finish(session, call["job_id"], _refusal(code, reason), at=at)
 
 

@@ -103,6 +103,7 @@ class Held:
     slug: str
     student_id: int
     external_id: str | None
+    payment_id: int | None
     purchase: Purchase | None
     names: Sequence[str]
     lines: Sequence[Line]
@@ -156,6 +157,7 @@ def _read(session: Session, order: Mapping[str, Any], payment: Mapping[str, Any]
         slug=order["slug"],
         student_id=order["student_id"],
         external_id=order["external_id"],
+        payment_id=payment["id"] if payment else None,
         purchase=_purchase(payment),
         names=payment["names"] if payment else (),
         lines=_lines(session, order_id, at=at),

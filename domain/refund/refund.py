@@ -15,6 +15,7 @@ from db.bulk import insert
 from db.models import Refund as RefundRow
 from domain.errors import Refusal
 from domain.family import Answer, Asked, Family, Job, check_begun
+from domain.purchase.holder import refresh_flags
 from domain.purchase.withdraw import cancel_ahead
 from domain.refund.asking import Ordered, ask
 from domain.refund.command import REFUND, Refund, read
@@ -22,6 +23,7 @@ from domain.refund.decide import ALL, Decision, by_policy, parts, payment_of, un
 from domain.refund.facts import Held, Overtaken, again, hold
 from domain.refund.lines import take
 from domain.refund.telling import REQUESTED, tell
+from domain.refund.whole import say
 
 # A student who is merged or an order that moves is there the next time.
 ROUNDS = 10
@@ -44,6 +46,9 @@ def refund(session: Session, command: Refund, *, at: datetime) -> Asked:
     row = {"organization_id": held.organization_id, "order_id": held.order_id, "is_whole": decision.is_whole} | money
     row |= {"reason": command.reason, "actor": command.actor, "created_at": at}
     refund_id: int = insert(session, RefundRow, [row], returning="id")[0]["id"]
+    if decision.is_whole and held.payment_id:
+        say(session, held.payment_id, purchase, refund_id)
+        refresh_flags(session, {held.student_id}, at=at)
     take(session, held.organization_id, refund_id, decision.taken, at=at)
     about = {"refundId": refund_id, "isWhole": decision.is_whole}
     tell(session, REQUESTED, [(held.order_id, about | money)], at=at)

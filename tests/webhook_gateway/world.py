@@ -14,7 +14,9 @@ from db.models import (
     BookingStatus,
     BookingType,
     ClassSession,
+    DisputeStatus,
     EventStatus,
+    GrantStatus,
     GroupClass,
     Job,
     JobStatus,
@@ -93,10 +95,13 @@ class World:
 
     def payment(self, of: Organization, **fields: Any) -> Payment:
         values: dict[str, Any] = {"amount_received": 500_000, "currency": "TRY", "facts": {}, "received_at": AT}
-        key = f"pi_{self._number()}"
-        return self._add(
-            Payment(organization_id=of.id, stripe_key=key, status=PaymentStatus.SUCCEEDED, **values | fields)
-        )
+        names = {"organization_id": of.id, "stripe_key": f"pi_{self._number()}", "status": PaymentStatus.SUCCEEDED}
+        said = values | fields
+        went_back = 0 < said["amount_received"] <= said.get("amount_refunded", 0)
+        dispute: Any = said.get("dispute_status")
+        granted = {DisputeStatus.LOST: GrantStatus.REVOKED, DisputeStatus.OPEN: GrantStatus.SUSPENDED}
+        status = GrantStatus.REVOKED if went_back else granted.get(dispute, GrantStatus.VALID)
+        return self._add(Payment(**names, grant_status=status, **said))
 
     def order(self, student: Student, product: Product, payment: Payment | None = None, **fields: Any) -> Order:
         values: dict[str, Any] = {

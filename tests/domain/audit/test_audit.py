@@ -61,6 +61,7 @@ BREAKS: dict[str, Sequence[str]] = {
     ],
     "refund.takes_back": ["UPDATE refunds SET status = 'FAILED', finished_at = created_at"],
     "refund.whole_or_lines": ["UPDATE refunds SET is_whole = true"],
+    "refund.whole_keeps": ["UPDATE refunds SET is_whole = true"],
     "refund.within_payment": ["UPDATE refunds SET amount = 500001"],
     "refund.asked_for": ["DELETE FROM stripe_calls"],
     "refund.follows_stripe": [

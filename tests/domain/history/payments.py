@@ -88,9 +88,12 @@ class Payment:
     @property
     def standing(self) -> str:
         """What it says of what it bought."""
-        if self.returned >= self.amount or self.dispute == "LOST":
+        wholes = [each for each in self.ordered if each.is_whole]
+        is_done = any(each.name in self.refunds and self.refunds[each.name].counts for each in wholes)
+        if self.returned >= self.amount or is_done or self.dispute == "LOST":
             return "REVOKED"
-        return "SUSPENDED" if self.dispute == "OPEN" else "ACTIVE"
+        is_under_way = any(each.status == "REQUESTED" and each.name not in self.refunds for each in wholes)
+        return "SUSPENDED" if is_under_way or self.dispute == "OPEN" else "ACTIVE"
 
     @property
     def order(self) -> str:

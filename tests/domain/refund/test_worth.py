@@ -138,6 +138,7 @@ def worth(paid: int, back: list[int], lines: list[Line], chosen: dict[int, int])
         slug="lumen",
         student_id=1,
         external_id="ada",
+        payment_id=1,
         purchase=Purchase(1, "pi_1", merge({}, [fact])),
         names=(),
         lines=lines,
