@@ -183,11 +183,19 @@ PAID: Row = (
         "currency": "TRY",
         "product": "Elite 30",
         "refund_status": "succeeded",
-        "refund": 540_000,
+        "dedupe_key": "refund:re_1",
+        "facts": {
+            "checkout:SUCCEEDED": {
+                "teller": "checkout",
+                "status": "SUCCEEDED",
+                "amount": 1_620_000,
+                "currency": "TRY",
+            },
+            "refund:re_1": {"source": "refund:re_1", "status": "succeeded", "amount": 540_000, "currency": "TRY"},
+        },
         "amount_received": 1_620_000,
         "amount_refunded": 540_000,
         "payment_currency": "TRY",
-        "refund_currency": "TRY",
         "packages": ["Elite 30"],
     }
 )

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from db.transaction import fetch, transaction
+from domain.purchase.payment import Purchase
 from domain.refund.answer import answered, refused
 from tests import stripe_objects
 from tests.stripe_objects import Event
@@ -79,7 +80,7 @@ class Till:
     def answer(self, job: int, *, status: str = "succeeded", refund_id: str | None = None) -> Outcome:
         """Let Stripe do what it is asked, and answer; return what the command ended in."""
         call = self.call(job)
-        made = {"id": refund_id or f"re_ours_{call['refund_id']}", "status": status, "amount": call["params"]["amount"]}
+        made = {"id": refund_id or f"re_ours_{call['refund_id']}", "status": status, "currency": self._currency(call)}
         with transaction(self.timetable.engine) as session:
             fetch(session, MARK, id=call["id"], status="SENT", at=clock.now())
             answered(session, call, made | call["params"], at=clock.now())
@@ -97,11 +98,24 @@ class Till:
         """Return the event by which Stripe tells of a refund that was ordered here."""
         call = self.call(job)
         named = call["params"]["payment_intent"]
-        made = stripe_objects.refund(
-            named, amount=call["params"]["amount"], refund_id=f"re_ours_{call['refund_id']}", status=status, kind=kind
+        return stripe_objects.refund(
+            named,
+            amount=call["params"]["amount"],
+            refund_id=f"re_ours_{call['refund_id']}",
+            status=status,
+            kind=kind,
+            currency=self._currency(call),
+            **call["params"]["metadata"],
         )
-        made["data"]["object"]["metadata"] = dict(call["params"]["metadata"])
-        return made
+
+    def _currency(self, call: dict[str, Any]) -> str:
+        """Return what the card was charged in that a call pays back to, as Stripe writes it."""
+        row = self.timetable.studio.one(
+            "SELECT p.facts FROM payments p JOIN orders o ON o.payment_id = p.id"
+            " JOIN refunds r ON r.order_id = o.id WHERE r.id = %(id)s",
+            id=call["refund_id"],
+        )
+        return Purchase(0, "", row["facts"]).charge.currency.lower()
 
     def refunds(self) -> list[tuple[int, str, bool]]:
         """Return the refunds that were ordered: how much, where they stand, whether whole."""

@@ -217,6 +217,7 @@ def _refund_fact(obj: Json, intent: str | None) -> RefundFact:
         amount=amount(obj, "amount"),
         currency=currency(obj) if obj.get("currency") else None,
         ours=text(part(obj, "metadata"), "punchcard_refund"),
+        worth=text(part(obj, "metadata"), "punchcard_worth"),
     )
 
 

@@ -41,12 +41,12 @@ REFUNDS = (
     ),
     Invariant(
         "refund.asked_for",
-        "Stripe is asked for every refund, once, and for that amount",
+        "Stripe is asked for every refund, once, and for that amount, or what of a foreign charge it is",
         """SELECT 'refund ' || r.id AS what FROM refunds r
              LEFT JOIN stripe_calls c ON c.refund_id = r.id AND c.kind = 'REFUND_CREATE'
             WHERE r.status = 'REQUESTED' AND r.stripe_refund_id IS NULL
               AND (c.id IS NULL OR c.status IN ('PARKED', 'VOID'))
-               OR (c.params ->> 'amount')::bigint <> r.amount""",
+               OR coalesce(c.params #>> '{metadata,punchcard_worth}', c.params ->> 'amount')::bigint <> r.amount""",
     ),
     Invariant(
         "refund.follows_stripe",

@@ -12,6 +12,7 @@ from db.models import OrderStatus
 from db.transaction import fetch
 from domain.mail.letter import Card, Letter, envelope
 from domain.mail.voice import Voice, voice_of
+from domain.purchase.payment import Purchase
 
 REFUNDED, UNDONE, FAILED = "refund.done", "refund.failed", "payment.failed"
 # What a refund is that did not go back in the end.
@@ -23,9 +24,8 @@ GIVEN_UP = frozenset({OrderStatus.FAILED, OrderStatus.EXPIRED})
 ORDER = """
 SELECT n.message_id::text, g.name AS organization, g.email_sender, g.slug, g.timezone, g.language, s.name, s.email,
        o.id, o.status, o.list_price, o.currency, r.name AS product,
-       p.facts -> n.dedupe_key ->> 'status' AS refund_status, (p.facts -> n.dedupe_key ->> 'amount')::bigint AS refund,
+       p.facts -> n.dedupe_key ->> 'status' AS refund_status, n.dedupe_key, p.facts,
        p.amount_received, p.amount_refunded, p.currency AS payment_currency,
-       coalesce(p.facts -> n.dedupe_key ->> 'currency', p.currency) AS refund_currency,
        (SELECT array_agg(k.name ORDER BY k.line, k.unit) FROM student_packages k WHERE k.order_id = o.id) AS packages
   FROM notifications n
   JOIN organizations g ON g.id = n.organization_id
@@ -61,7 +61,7 @@ def refund_mail(row: Row) -> Letter:
     """Return the mail about a refund, of a row of `ORDER`."""
     voice = voice_of(row)
     total, paid = (voice.money(row[name], row["payment_currency"]) for name in ("amount_refunded", "amount_received"))
-    amount = voice.money(row["refund"], row["refund_currency"])
+    amount = _amount(row, voice)
     if row["amount_refunded"] < row["amount_received"]:
         of_all = voice.say("In all, {total} of the {paid} that you paid went back.", total=total, paid=paid)
     else:
@@ -78,7 +78,7 @@ def refund_mail(row: Row) -> Letter:
 def undone_mail(row: Row) -> Letter:
     """Return the mail about a refund that was done and failed after all, of a row of `ORDER`."""
     voice = voice_of(row)
-    amount = voice.say("{amount} did not go back to you", amount=voice.money(row["refund"], row["refund_currency"]))
+    amount = voice.say("{amount} did not go back to you", amount=_amount(row, voice))
     return Letter(
         **envelope(row, voice, amount),
         heading=voice.say("Your refund failed"),
@@ -112,6 +112,13 @@ def failed_mail(row: Row) -> Letter:
         ),
         facts=(voice.say("Order: {number}", number=row["id"]),),
     )
+
+
+def _amount(row: Row, voice: Voice) -> str:
+    """Return what a refund is, in the currency of the order, whatever the card was charged in."""
+    refunds = Purchase(0, "", row["facts"]).refunds
+    amount = next(refund.amount for refund in refunds if refund.id == row["dedupe_key"].partition(":")[2])
+    return voice.money(amount, row["payment_currency"])
 
 
 def _bought(row: Row, voice: Voice) -> str:

@@ -109,7 +109,8 @@ class PurchaseFact:
 class RefundFact:
     """What a refund says; `key` is the payment's, `ours` the refund that was ordered here, if it was.
 
-    `currency` is what the card was charged in, which may be another than the order's.
+    `currency` is what the card was charged in, which may be another than the order's; then `worth` is what it pays
+    back of the order, in minor units of the order's own, where it was ordered here.
     """
 
     source: str
@@ -118,6 +119,7 @@ class RefundFact:
     amount: int
     ours: str | None = None
     currency: str | None = None
+    worth: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,16 @@ class RefundTotal:
 
 @dataclass(frozen=True, slots=True)
 class RefundSaid:
-    """What is known of a refund: Stripe's id, its status in Stripe's words, and our own row where we ordered it."""
+    """What is known of a refund: Stripe's id, its status in Stripe's words, and our own row where we ordered it.
+
+    `amount` is in minor units of what was sold, `charged` in those of what the card was charged in, as Stripe says it.
+    """
 
     id: str
     status: str
     amount: int
-    ours: str | None = None
+    ours: str | None
+    charged: int
 
     @property
     def counts(self) -> bool:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from db.models import DisputeStatus, GrantStatus, OrderStatus, PaymentStatus
-from domain.money import share
+from domain.purchase.charge import Charge
 from domain.purchase.fact import (
     BEGINNING,
     CHECKOUT,
@@ -97,26 +97,37 @@ class Purchase:
     @property
     def refunded(self) -> int:
         """What went back, in minor units, never more than came in."""
-        back: dict[str, int] = {}
-        for said in self._of("refund:"):
-            if said["status"] in MONEY_BACK:
-                currency = said.get("currency") or self.currency
-                back[currency] = back.get(currency, 0) + int(said["amount"])
-        return min(sum(self._in_own(amount, currency) for currency, amount in back.items()), self.received)
+        return self.charge.refunded(self._back)
 
-    def _in_own(self, amount: int, currency: str) -> int:
-        """Return what an amount is of what was received: of a charge in another currency, as much of it went back."""
-        charged = [int(said["amount"]) for said in self._purchases if said["currency"] == currency and said["amount"]]
-        if currency == self.currency or not charged:
-            return amount
-        return share(self.received * min(amount, charged[0]), charged[0])
+    @cached_property
+    def charge(self) -> Charge:
+        """What the card was charged: the PaymentIntent's word where that is of another currency, else what was paid."""
+        told = (said for said in self._purchases if said["teller"] == INTENT and said["amount"])
+        said = next((said for said in told if said["currency"] != self.currency), None)
+        charged = (int(said["amount"]), str(said["currency"])) if said else (self.received, self.currency)
+        return Charge(*charged, self.received, self.currency)
+
+    @property
+    def returned(self) -> int:
+        """How much of the charge went back or is on its way, in minor units of its currency."""
+        return self.charge.returned(self._back)
+
+    @property
+    def _back(self) -> list[dict[str, Any]]:
+        return [said for said in self._of("refund:") if said["status"] in MONEY_BACK]
 
     @property
     def refunds(self) -> tuple[RefundSaid, ...]:
         """What is known of its refunds, in the order of Stripe's ids."""
         told = sorted(self._of("refund:"), key=lambda said: str(said["source"]))
         return tuple(
-            RefundSaid(said["source"].partition(":")[2], said["status"], int(said["amount"]), said.get("ours"))
+            RefundSaid(
+                said["source"].partition(":")[2],
+                said["status"],
+                self.charge.worth(said),
+                said.get("ours"),
+                charged=int(said["amount"]),
+            )
             for said in told
         )
 

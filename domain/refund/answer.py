@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +17,7 @@ from domain.purchase.fulfillment import fulfil
 from domain.purchase.holder import refresh_flags
 from domain.purchase.payment import Purchase
 from domain.purchase.told import Told
-from domain.refund.asking import payment_key
+from domain.refund.asking import WORTH, payment_key
 from domain.refund.lines import give_back
 from domain.refund.notes import note, refusal_of
 from domain.refund.view import RefundView, refunds_of, shown
@@ -73,7 +72,9 @@ def refused(session: Session, call: Call, code: str, reason: str, *, at: datetim
 
 def _fact(call: Call, response: Response) -> RefundFact:
     key = payment_key(call["params"])
-    said: Mapping[str, Any] = {"source": f"refund:{response['id']}", "key": key, "ours": str(call["refund_id"])}
+    said: dict[str, Any] = {"source": f"refund:{response['id']}", "key": key, "ours": str(call["refund_id"])}
+    said |= {"currency": (response.get("currency") or "").upper() or None}
+    said |= {"worth": call["params"]["metadata"].get(WORTH)}
     return RefundFact(status=response["status"] or "pending", amount=response["amount"], **said)
 
 

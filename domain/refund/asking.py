@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from db.models import CallKind
-from domain.errors import NotRefundable
+from domain.errors import NothingToRefund, NotRefundable
 from domain.outward.call import Wanted, want
 from domain.refund.facts import Held
 
 # The metadata by which a refund of Stripe's says that it is one of ours.
 OURS = "punchcard_refund"
+# And what of the order it pays back, where the card was charged in another currency.
+WORTH = "punchcard_worth"
 # Whoever ordered it has looked after it by then: what Stripe did not do in three days is ordered anew.
 GIVE_UP_AFTER = timedelta(days=3)
 CHARGE, INTENT = "charge:", "pi_"
@@ -33,12 +35,13 @@ def ask(session: Session, held: Held, ordered: Ordered, *, at: datetime) -> None
 
     Raises:
         NotRefundable: no name is known under which Stripe would pay it back.
+        NothingToRefund: it is nothing in the currency that the card was charged in.
 
     """
     params = target(held) | {
-        "amount": ordered.amount,
+        "amount": _of_charge(held, ordered.amount),
         "reason": "requested_by_customer",
-        "metadata": {"org": held.slug, OURS: str(ordered.id)},
+        "metadata": {"org": held.slug, OURS: str(ordered.id)} | _worth(held, ordered.amount),
     }
     wanted = Wanted(
         organization_id=held.organization_id,
@@ -49,6 +52,18 @@ def ask(session: Session, held: Held, ordered: Ordered, *, at: datetime) -> None
         give_up_at=at + GIVE_UP_AFTER,
     )
     want(session, wanted, at=at)
+
+
+def _of_charge(held: Held, amount: int) -> int:
+    """Return what Stripe is to pay back: in the currency of the charge, whatever the order was sold in."""
+    asked = held.of_charge(amount)
+    if asked <= 0:
+        raise NothingToRefund("It is worth nothing in the currency that the card was charged in: name more of it.")
+    return asked
+
+
+def _worth(held: Held, amount: int) -> dict[str, str]:
+    return {WORTH: str(amount)} if held.purchase and held.purchase.charge.is_foreign else {}
 
 
 def target(held: Held) -> dict[str, str]:

@@ -52,7 +52,11 @@ PACKAGES = """
 SELECT k.id, k.all_access_starts_at IS NOT NULL AS is_pass, d.product_type = 'COURSE' AS is_course, d.refund_policy
   FROM student_packages k JOIN products d ON d.id = k.product_id WHERE k.order_id = %(order)s ORDER BY k.id
 """
-REQUESTED = "SELECT id, amount, is_whole FROM refunds WHERE order_id = %(order)s AND status = 'REQUESTED'"
+REQUESTED = """
+SELECT r.id, r.amount, r.is_whole, coalesce((c.params ->> 'amount')::bigint, r.amount) AS asked
+  FROM refunds r LEFT JOIN stripe_calls c ON c.refund_id = r.id AND c.kind = 'REFUND_CREATE'
+ WHERE r.order_id = %(order)s AND r.status = 'REQUESTED'
+"""
 
 # Of the products of an order the strictest decides.
 STRICTNESS = (RefundPolicy.ALL, RefundPolicy.UNUSED_ONLY, RefundPolicy.REVIEW)
@@ -83,11 +87,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A refund that Stripe has not decided yet, in minor units."""
+    """A refund that Stripe has not decided yet, in minor units.
+
+    `amount` is in what the order was sold in, `asked` in what the card was charged in.
+    """
 
     id: int
     amount: int
     is_whole: bool
+    asked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +126,25 @@ class Held:
         """What may still go back, in minor units: neither back already, nor asked for and not seen yet."""
         if self.purchase is None:
             return 0
-        seen = {refund.ours for refund in self.purchase.refunds}
-        under_way = sum(each.amount for each in self.requested if str(each.id) not in seen)
+        under_way = sum(each.amount for each in self._unseen)
         return self.purchase.received - self.purchase.refunded - under_way
+
+    def of_charge(self, amount: int) -> int:
+        """Return what Stripe is to pay back for so much of the order, in minor units of what the card was charged in.
+
+        Rounded together with what went before, so that parts add up: all that is left is all that is left there.
+        """
+        if self.purchase is None:
+            return amount
+        before = self.purchase.received - self.left
+        gone = self.purchase.returned + sum(each.asked for each in self._unseen)
+        return self.purchase.charge.of_order(before + amount) - gone
+
+    @property
+    def _unseen(self) -> Sequence[Requested]:
+        """What was asked for, and Stripe has not told of yet."""
+        seen = {refund.ours for refund in self.purchase.refunds} if self.purchase else set()
+        return [each for each in self.requested if str(each.id) not in seen]
 
 
 def hold(session: Session, command: Refund, *, at: datetime) -> Held:

@@ -69,8 +69,12 @@ def _by_order(rows: Rows) -> Mapping[int, Rows]:
 
 
 def said_of(purchase: Purchase, refund_id: int) -> RefundSaid | None:
-    """Return what Stripe says of a refund of ours; should it have made two of it, the other is nobody's order."""
-    return next((said for said in purchase.refunds if said.ours == str(refund_id)), None)
+    """Return what Stripe says of a refund of ours; should it have made two of it, the other is nobody's order.
+
+    The one whose money went back is ours, else the first by its id.
+    """
+    named = [said for said in purchase.refunds if said.ours == str(refund_id)]
+    return next((said for said in named if said.counts), named[0] if named else None)
 
 
 def _change(row: Row, purchase: Purchase, *, at: datetime) -> Row | None:

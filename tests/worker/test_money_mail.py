@@ -10,7 +10,7 @@ import pytest
 from freezegun import freeze_time
 
 from tests.refunding import Till
-from tests.stripe_objects import checkout, refund
+from tests.stripe_objects import checkout, intent, refund
 from tests.timetable import Timetable
 from tests.worker.test_booking_mail import NOW, leave, text
 from tests.worker.told import became, say, tell
@@ -61,6 +61,21 @@ def test_a_refund_says_how_much_of_what_went_back_and_how_much_in_all(timetable:
         f"Order: {order}\n"
         "At: Lumen Spin\n"
     )
+
+
+def test_a_refund_of_a_charge_in_another_currency_is_told_in_that_of_the_order(timetable: Timetable) -> None:
+    timetable.studio.deliver(checkout(), intent(amount=2_500_000, currency="jpy"))
+    leave(timetable)
+    timetable.studio.deliver(refund(amount=1_000_000, currency="jpy"))
+
+    done = newest(leave(timetable), "went back")
+    timetable.studio.deliver(refund(amount=1_000_000, currency="jpy", status="failed"))
+    undone = newest(leave(timetable), "did not go back")
+
+    nbsp = "\N{NO-BREAK SPACE}"
+    assert f"  2{nbsp}000.00 TRY went back to you\n" in text(done)
+    assert f"In all, 2{nbsp}000.00 TRY of the 5{nbsp}000.00 TRY that you paid went back." in text(done)
+    assert f"  2{nbsp}000.00 TRY did not go back to you\n" in text(undone)
 
 
 def test_a_refund_of_everything_says_so(timetable: Timetable) -> None:

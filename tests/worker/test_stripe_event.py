@@ -180,6 +180,12 @@ def test_a_refund_says_how_much_of_which_payment(kind: str, status: str) -> None
     assert said(told) == RefundFact("refund:re_4", "pi_4", status, 300, currency="TRY")
 
 
+def test_a_refund_says_which_of_ours_it_is_and_what_of_the_order_it_is_worth() -> None:
+    told = refund("pi_4", amount=300, currency="jpy", punchcard_refund="7", punchcard_worth="60")
+
+    assert said(told) == RefundFact("refund:re_1", "pi_4", "succeeded", 300, "7", "JPY", "60")
+
+
 def test_a_refund_of_a_charge_without_intent_is_known_by_the_charge() -> None:
     told = refund()
     told["data"]["object"]["payment_intent"] = None

@@ -59,8 +59,8 @@ class Claim:
 class Known:
     """What we know of a payment, by whichever of its names. Money in minor units of `currency`.
 
-    Of each refund its status and amount, as `succeeded 500`; of each dispute what it did to the money. One that
-    `is_part` is another name of the payment that the rest tells of.
+    Of each refund its status and amount, as `succeeded 500`, in the currency of the charge; of each dispute what it did
+    to the money. One that `is_part` is another name of the payment that the rest tells of.
     """
 
     organization: str

@@ -183,7 +183,7 @@ def _known(key: str, row: Mapping[str, Any]) -> Known:
         status=row["status"],
         received=row["amount_received"],
         currency=row["currency"],
-        refunds={refund.id: f"{refund.status} {refund.amount}" for refund in purchase.refunds},
+        refunds={refund.id: f"{refund.status} {refund.charged}" for refund in purchase.refunds},
         disputes=disputes,
         is_part=row["is_part"],
     )

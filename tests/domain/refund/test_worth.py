@@ -142,7 +142,7 @@ def worth(paid: int, back: list[int], lines: list[Line], chosen: dict[int, int])
         purchase=Purchase(1, "pi_1", merge({}, [fact])),
         names=(),
         lines=lines,
-        requested=[Requested(number, amount, is_whole=False) for number, amount in enumerate(back, 1)],
+        requested=[Requested(number, amount, is_whole=False, asked=amount) for number, amount in enumerate(back, 1)],
         packages=[1],
         is_divisible=True,
         policy=RefundPolicy.UNUSED_ONLY,
