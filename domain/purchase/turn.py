@@ -19,7 +19,7 @@ from domain.booking.state import Student
 from domain.booking.students import complete, read_students
 from domain.purchase.grant import Sale
 from domain.purchase.lost_days import give_back, give_back_friends
-from domain.purchase.pass_queue import move_up
+from domain.purchase.pass_queue import move_up, put_behind
 from domain.purchase.payment import Purchase
 from domain.purchase.withdraw import withdraw
 
@@ -110,10 +110,12 @@ def act(session: Session, turns: Sequence[Turn], *, at: datetime) -> None:
     gone = [each.id for each in packages if each.turn.after is State.REVOKED is not each.turn.before]
     withdraw(session, dict.fromkeys(gone, at), at=at)
     close(session, gone)
-    move_up(session, gone, at=at)
+    back = [each.id for each in packages if _is_back(each)]
+    behind = put_behind(session, back, at=at)
+    move_up(session, gone + back, at=at)
     _tell(session, packages, at=at)
-    back = fetch(session, LASTING, ids=[each.id for each in packages if _is_back(each)], at=at)
-    reopen(session, [row["id"] for row in back])
+    lasting = fetch(session, LASTING, ids=back + behind, at=at)
+    reopen(session, [row["id"] for row in lasting])
 
 
 def _is_back(package: Turned) -> bool:

@@ -53,7 +53,9 @@ class Turning(Studio):
                 wait.end("CLOSED", "package_revoked")
         for package in gone:
             self.shelve(package)
-        for student in {p.student for p in gone if p.product.is_pass and p.pass_until > at}:
+        for student in {p.student for p in back if p.product.is_pass}:
+            self.put_behind(student, [p for p in back if p.student == student], at)
+        for student in {p.student for p in (*gone, *back) if p.product.is_pass and p.pass_until > at}:
             self.move_up(student, at)
 
     def settle_courses(self, back: Sequence[Enrollment], gone: Sequence[Enrollment], at: datetime) -> None:
@@ -88,6 +90,26 @@ class Turning(Studio):
             if waits and all(start < end for start in booked):
                 package.pass_from, package.pass_until = begins, end
             until = max(begins, package.pass_until)
+
+    def put_behind(self, student: str, back: Sequence[Package], at: datetime) -> None:
+        """What was bought after a pass that is back after all runs behind it again; unless it is needed where it is."""
+        mine = [p for p in self.held(student) if p.product.is_pass and p.standing != "REVOKED"]
+        mine.sort(key=lambda each: (each.bought_at, each.id))
+        windows = {p: (p.pass_from, p.pass_until) for p in mine}
+        first = min((mine.index(p) for p in back if p in mine), default=len(mine))
+        for number, package in list(enumerate(mine))[first:]:
+            before, (start, end), org = [windows[p] for p in mine[:number]], windows[package], package.product.org
+            if not before or (start < at and all(end <= other[0] or other[1] <= start for other in before)):
+                continue
+            payments = ("ALL_ACCESS", "CREDIT")
+            mine_too = [b for b in self.bookings if b.means.package is package and b.means.payment in payments]
+            booked = [end_of_days(b.session.start, -1, org) for b in mine_too if b.status in ACTIVE]
+            begins = min([max(other[1] for other in before), *booked])
+            if begins > start:
+                windows[package] = begins, end_of_days(begins, _days(start, end, org) - 1, org)
+        for package, (start, end) in windows.items():
+            if end > at:
+                package.pass_from, package.pass_until = start, end
 
     def is_lost(self, wait: Wait, gone: Sequence[Package], at: datetime) -> bool:
         """Whether one of the packages would pay for what somebody waits for, and nothing else that they hold would."""
