@@ -30,11 +30,13 @@ from domain.outward.product_rows import product_of_code
 from domain.outward.product_sync import SyncProduct
 from domain.purchase.holder import hold
 from domain.purchase.products import product_on_sale
+from domain.student import settled
 
 # Whoever waits for a page to pay on has gone by then.
 GIVE_UP_AFTER = timedelta(seconds=20)
 
-# Stripe closes a page that is open, and no other.
+# What Stripe says of a page that nobody can pay on any more; of one that it does not close it says what it is.
+CLOSED = "expired"
 PAID = "Choose another coupon: an earlier page holds this one, and was paid, or its payment is under way."
 # A page holds its use for as long as it can be paid on.
 KEEP = "UPDATE coupon_uses SET held_until = %(expires_at)s WHERE id = %(use)s AND status = 'HELD'"
@@ -102,7 +104,7 @@ def _first(product: SyncProduct, paid: int, use: Use | None, page: Params, about
 def answered(session: Session, call: Call, response: Response, *, at: datetime) -> None:
     """Go on with the page once its coupon is there; end the command with the page, and hold its coupon as long."""
     if call["kind"] == CallKind.CHECKOUT_EXPIRE:
-        _begin_anew(session, call, at=at)
+        _closed(session, call, response, at=at)
     elif call["kind"] == CallKind.COUPON_CREATE:
         page = call["context"]["page"] | {"discounts": [{"coupon": response["id"]}]}
         _ask_for_page(session, call, page, at=at)
@@ -115,7 +117,7 @@ def answered(session: Session, call: Call, response: Response, *, at: datetime) 
 def refused(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
     """Give back the coupon and end the command; where Stripe has lost the customer or the price, ask again without."""
     if call["kind"] == CallKind.CHECKOUT_EXPIRE:
-        _not_expired(session, call, code, reason, at=at)
+        _not_closed(session, call, code, reason, at=at)
         return
     if page := without_customer(call) or without_price(call, reason):
         tell_again(session, call, reason, at=at)
@@ -126,27 +128,37 @@ def refused(session: Session, call: Call, code: str, reason: str, *, at: datetim
     finish(session, call["job_id"], _refusal(code, reason), at=at)
 
 
-def _begin_anew(session: Session, call: Call, *, at: datetime) -> None:
-    """Give back what the earlier page held, which nobody can pay on any more, and go on with the command."""
-    (job,) = fetch(session, JOB, id=call["job_id"])
-    # Before the coupon, as everywhere.
-    hold(session, [job["student_id"]])
-    coupon_use.release(session, call["context"]["held"])
-    try:
-        with session.begin_nested():
-            want_first(session, read(job), give_up_at=call["give_up_at"], at=at)
-    except Refusal as refusal:
-        finish(session, job["id"], refusal, at=at)
+def _closed(session: Session, call: Call, response: Response, *, at: datetime) -> None:
+    """Go on with the command where the earlier page is closed, whoever did it; end it where that was paid."""
+    if response["status"] == CLOSED:
+        _begin_anew(session, call, at=at)
+    else:
+        finish(session, call["job_id"], CouponExhausted(PAID), at=at)
 
 
-def _not_expired(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
+def _not_closed(session: Session, call: Call, code: str, reason: str, *, at: datetime) -> None:
     """End the command where the earlier page stands; one that Stripe does not have is nobody's to pay on."""
     if call.get("stripe_code") == GONE:
         _begin_anew(session, call, at=at)
-    elif code == StripeRefused.code and "expire" in reason.lower():
-        finish(session, call["job_id"], CouponExhausted(PAID), at=at)
     else:
         finish(session, call["job_id"], _refusal(code, reason), at=at)
+
+
+def _begin_anew(session: Session, call: Call, *, at: datetime) -> None:
+    """Give back what the earlier page held, which nobody can pay on any more, and go on with the command.
+
+    Its student may have been merged while Stripe was asked.
+    """
+    (job,) = fetch(session, JOB, id=call["job_id"])
+    student = settled(session, [job["student_id"]])[job["student_id"]]
+    # Before the coupon, as everywhere.
+    hold(session, [student])
+    coupon_use.release(session, call["context"]["held"])
+    try:
+        with session.begin_nested():
+            want_first(session, read(job | {"student_id": student}), give_up_at=call["give_up_at"], at=at)
+    except Refusal as refusal:
+        finish(session, job["id"], refusal, at=at)
 
 
 def _ask_for_page(session: Session, call: Call, page: Mapping[str, Any], *, at: datetime) -> None:

@@ -55,8 +55,8 @@ def expire(fake: Fake, key: str) -> Json:
     """End a Checkout that is open."""
     session = fake.store.get("checkout.session", key)
     if session["status"] != "open":
-        said = f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.'
-        raise Refused(said)
+        said = f"This Checkout Session has a status of `{session['status']}`."
+        raise Refused(f'Only Checkout Sessions with a status in ["open"] can be expired. {said}')
     return _expire(fake, session)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from db.transaction import transaction
+from domain.desk.merge import Merge, merge
 from tests.outward import Outward
 from tests.outward import fake as fake  # noqa: PLC0414 - fixtures
 from tests.outward import outward as outward  # noqa: PLC0414
@@ -267,6 +269,38 @@ def test_a_page_that_was_paid_keeps_its_coupon(outward: Outward, method: str) ->
     (use,) = outward.studio.rows("SELECT status FROM coupon_uses")
     assert use["status"] == ("USED" if method == "card" else "HELD")
     assert len(outward.fake.listed("/v1/checkout/sessions")) == 1
+
+
+def test_a_page_that_was_closed_without_our_hearing_of_it_keeps_no_coupon(outward: Outward) -> None:
+    outward.timetable.coupon("ONCE", "DISCOUNT", **HALF)
+    first = outward.checkout(couponCode="ONCE")
+    assert first.result
+    outward.fake.expire(first.result["id"])
+
+    second = outward.checkout(couponCode="ONCE")
+    outward.studio.deliver(*outward.fake.events("checkout.session.expired"))
+
+    assert second.code == "done", second.problem
+    uses = outward.studio.rows("SELECT status FROM coupon_uses ORDER BY id")
+    assert [use["status"] for use in uses] == ["RELEASED", "HELD"]
+
+
+def test_who_is_merged_while_an_earlier_page_is_closed_has_one_page_with_the_coupon(outward: Outward) -> None:
+    outward.timetable.coupon("ONCE", "DISCOUNT", **HALF)
+    outward.timetable.buy("grace")
+    outward.checkout("ada", couponCode="ONCE")
+    job = outward.ask("ada", couponCode="ONCE")
+
+    with transaction(outward.studio.engine) as session:
+        merge(session, outward.timetable.organization("lumen"), Merge("ada", "grace", "STAFF desk"), at=clock.now())
+    outward.call()
+    again = outward.checkout("grace", couponCode="ONCE")
+
+    ended = outward.timetable.outcome(job)
+    assert (ended.code, again.code) == ("done", "done"), (ended.problem, again.problem)
+    assert [outward.page(each)["status"] for each in (ended, again)] == ["expired", "open"]
+    holders = "SELECT s.external_id FROM coupon_uses u JOIN students s ON s.id = u.student_id WHERE u.status = 'HELD'"
+    assert outward.studio.rows(holders) == [{"external_id": "grace"}]
 
 
 def test_a_page_that_stripe_does_not_have_holds_nobody_up(outward: Outward) -> None:
