@@ -12,11 +12,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from db.bulk import insert, update
-from db.models import GrantStatus, Payment, PaymentStatus
+from db.bulk import update
+from db.models import Payment
 from db.transaction import fetch
 from domain.purchase.fact import Fact, Facts, PurchaseFact
-from domain.purchase.standing import Key, Standing, changed_columns
+from domain.purchase.standing import Key, Standing, changed_columns, nothing_told
 
 # Which of some payments are other names, or pay for a period of a subscription.
 NAMES = """
@@ -26,12 +26,11 @@ SELECT p.organization_id, p.stripe_key, whole.stripe_key AS whole,
  WHERE p.organization_id = ANY(%(organizations)s) AND p.stripe_key = ANY(%(keys)s)
    AND (p.part_of IS NOT NULL OR p.subscription_key IS NOT NULL)
 """
-# One that bought something by itself stays what it is: nobody gets the same twice, and staff see both.
+# They are held. One that bought something by itself stays what it is: nobody gets the same twice, and staff see both.
 PARTS = """
 SELECT p.id, p.organization_id, p.stripe_key, p.facts FROM payments p
  WHERE p.organization_id = ANY(%(organizations)s) AND p.stripe_key = ANY(%(keys)s) AND p.part_of IS NULL
    AND NOT EXISTS (SELECT FROM orders o WHERE o.payment_id = p.id)
- ORDER BY p.stripe_key, p.organization_id FOR NO KEY UPDATE OF p
 """
 
 
@@ -46,6 +45,12 @@ class Names:
     def settled(self, key: Key) -> Key:
         """Return the payment that a name means."""
         return self.wholes.get(key) or self.links.get(key) or key
+
+    @property
+    def parts(self) -> dict[Key, Key]:
+        """The names that become other names of payments, with these: all payments of which something is said now."""
+        new = {part: whole for part, whole in self.links.items() if part not in self.wholes}
+        return {part: whole for part, whole in new.items() if self.settled(whole) == whole}
 
 
 def read_names(session: Session, facts: Iterable[tuple[int, Fact]], keys: Sequence[Key]) -> Names:
@@ -67,40 +72,30 @@ def read_names(session: Session, facts: Iterable[tuple[int, Fact]], keys: Sequen
     return Names(wholes, links, frozenset(subscriptions))
 
 
-def attach(session: Session, names: Names, standing: Mapping[Key, Standing], *, at: datetime) -> dict[Key, Standing]:
-    """Make PaymentIntents other names of the invoices that they pay; return where those stand with what came of it."""
-    links = {part: whole for part, whole in names.links.items() if part not in names.wholes and whole in standing}
-    if not links:
+def attach(
+    session: Session, parts: Mapping[Key, Key], standing: Mapping[Key, Standing], *, at: datetime
+) -> dict[Key, Standing]:
+    """Make PaymentIntents other names of the invoices that they pay; return where those stand with what came of it.
+
+    The rows of both are held (`domain.purchase.standing.record`).
+    """
+    if not parts:
         return {}
-    rows = [_row(part, standing[whole], at) for part, whole in sorted(links.items(), key=lambda each: each[0][::-1])]
-    insert(session, Payment, rows, conflict="(organization_id, stripe_key) DO NOTHING")
-    organizations, keys = (list(set(column)) for column in zip(*links, strict=True))
-    parts = fetch(session, PARTS, organizations=organizations, keys=keys)
-    found = {key: row for row in parts if (key := (row["organization_id"], row["stripe_key"])) in links}
-    update(session, Payment, [_emptied(row["id"], standing[links[key]]) for key, row in found.items()])
+    organizations, keys = (list(set(column)) for column in zip(*parts, strict=True))
+    rows = fetch(session, PARTS, organizations=organizations, keys=keys)
+    found = {key: row for row in rows if (key := (row["organization_id"], row["stripe_key"])) in parts}
+    update(session, Payment, [_emptied(row["id"], standing[parts[key]]) for key, row in found.items()])
     told: dict[Key, Standing] = {}
     for key, row in found.items():
-        whole = links[key]
-        told[whole] = _with(told.get(whole, standing[whole]), row["facts"])
+        if row["facts"]:
+            whole = parts[key]
+            told[whole] = _with(told.get(whole, standing[whole]), row["facts"])
     update(session, Payment, [changed_columns(each, at=at) for each in told.values()])
     return told
 
 
-def _row(part: Key, whole: Standing, at: datetime) -> dict[str, object]:
-    """Return the row of another name, empty."""
-    owner = {"organization_id": part[0], "stripe_key": part[1], "received_at": at}
-    return owner | {"part_of": whole.payment_id} | _nothing(whole.purchase.currency)
-
-
 def _emptied(row_id: int, whole: Standing) -> dict[str, object]:
-    return {"id": row_id, "part_of": whole.payment_id} | _nothing(whole.purchase.currency)
-
-
-def _nothing(currency: str) -> dict[str, object]:
-    """Return the columns of a payment of which nothing is told under its name."""
-    money = {"amount_received": 0, "amount_refunded": 0, "currency": currency, "dispute_status": None}
-    status = {"status": PaymentStatus.PENDING.value, "grant_status": GrantStatus.VALID.value}
-    return money | status | {"facts": {}, "stripe_customer_id": None}
+    return {"id": row_id, "part_of": whole.payment_id} | nothing_told(whole.purchase.currency)
 
 
 def _with(whole: Standing, facts: Facts) -> Standing:

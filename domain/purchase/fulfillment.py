@@ -61,8 +61,8 @@ def fulfil(session: Session, told: Sequence[Told], *, at: datetime) -> dict[int,
     for each in told:
         for fact, key in zip(each.facts, each.keys, strict=False):
             facts[names.settled(key)].append(fact)
-    standing = record(session, facts, at=at) if facts else {}
-    standing |= attach(session, names, standing, at=at)
+    standing = record(session, facts, names.parts, at=at) if facts else {}
+    standing |= attach(session, names.parts, standing, at=at)
     subscribers = read_subscribers(session, subscriptions)
     heard = {key: _of_subscriber(each, subscribers) for key, each in standing.items() if facts[key]}
     judged, uses = _judge_all(session, {key: each for key, each in heard.items() if not each.fulfilled})

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db.bulk import insert, update
-from db.models import DisputeStatus, Payment
+from db.models import DisputeStatus, GrantStatus, Payment, PaymentStatus
 from db.transaction import fetch
 from domain.purchase.fact import INVOICE_PAYMENT, Fact, PurchaseFact, merge
 from domain.purchase.payment import Purchase
@@ -97,30 +97,36 @@ class Renamed(Exception):
     """A payment became another name of one meanwhile: give all locks back, and begin anew."""
 
 
-def record(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetime) -> dict[Key, Standing]:
+def record(
+    session: Session, facts: Mapping[Key, Sequence[Fact]], parts: Mapping[Key, Key], *, at: datetime
+) -> dict[Key, Standing]:
     """Add facts to their payments, and return where each payment stands now.
 
     A payment begins with a purchase; facts of an unknown payment that begin none (a refund
     that came first) leave nothing, and their key is not in the answer. Of one of which nothing is said
     the order is not read. New payments are inserted in the order of their keys, then those that stood
-    already are locked in that order: whoever comes second waits, and finds what the first one did.
+    already are locked in that order: whoever comes second waits, and finds what the first one did. `parts` are to be
+    other names of some of them: their rows are inserted, empty, and locked with these.
     """
     new = {key: Purchase(*key, merge({}, said)) for key, said in sorted(facts.items(), key=lambda item: item[0][::-1])}
     begun = {key: purchase for key, purchase in new.items() if any(_begins(fact) for fact in facts[key])}
+    wanted = {key: _row(purchase, at) for key, purchase in begun.items()}
+    wanted |= {part: _part(part, new[whole].currency, at) for part, whole in parts.items()}
     rows = insert(
         session,
         Payment,
-        [_row(p, at) for p in begun.values()],
+        [row for _, row in sorted(wanted.items(), key=lambda item: item[0][::-1])],
         conflict="(organization_id, stripe_key) DO NOTHING",
         returning="id, organization_id, stripe_key",
     )
+    ids = {_key(row): row["id"] for row in rows}
     standing = {
-        (row["organization_id"], row["stripe_key"]): Standing(
-            begun[row["organization_id"], row["stripe_key"]], row["id"], is_new=True, is_changed=True, received_at=at
-        )
-        for row in rows
+        key: Standing(purchase, ids[key], is_new=True, is_changed=True, received_at=at)
+        for key, purchase in begun.items()
+        if key in ids
     }
-    return standing | _continue(session, {key: facts[key] for key in facts if key not in standing}, at=at)
+    stood = [part for part in parts if part not in ids]
+    return standing | _continue(session, {key: facts[key] for key in facts if key not in standing}, stood, at=at)
 
 
 def _begins(fact: Fact) -> bool:
@@ -129,9 +135,16 @@ def _begins(fact: Fact) -> bool:
 
 
 def _row(purchase: Purchase, at: datetime) -> dict[str, object]:
-    names = {"organization_id": purchase.organization_id, "stripe_key": purchase.key, "received_at": at}
-    names |= {"suspended_at": at if purchase.dispute is DisputeStatus.OPEN else None}
-    return names | told_columns(purchase)
+    since = {"suspended_at": at if purchase.dispute is DisputeStatus.OPEN else None}
+    return _named((purchase.organization_id, purchase.key), at) | since | told_columns(purchase)
+
+
+def _part(key: Key, currency: str, at: datetime) -> dict[str, object]:
+    return _named(key, at) | {"suspended_at": None, "subscription_key": None} | nothing_told(currency)
+
+
+def _named(key: Key, at: datetime) -> dict[str, object]:
+    return {"organization_id": key[0], "stripe_key": key[1], "received_at": at}
 
 
 def told_columns(purchase: Purchase) -> dict[str, object]:
@@ -149,17 +162,26 @@ def told_columns(purchase: Purchase) -> dict[str, object]:
     }
 
 
+def nothing_told(currency: str) -> dict[str, object]:
+    """Return the columns of a payment of which nothing is told under its name."""
+    money = {"amount_received": 0, "amount_refunded": 0, "currency": currency, "dispute_status": None}
+    status = {"status": PaymentStatus.PENDING.value, "grant_status": GrantStatus.VALID.value}
+    return money | status | {"facts": {}, "stripe_customer_id": None}
+
+
 def changed_columns(standing: Standing, *, at: datetime) -> dict[str, object]:
     """Return the columns of a payment that stood already, of which something new was said."""
     since = (standing.suspended_at or at) if standing.purchase.dispute is DisputeStatus.OPEN else None
     return {"id": standing.payment_id, "suspended_at": since} | told_columns(standing.purchase)
 
 
-def _continue(session: Session, facts: Mapping[Key, Sequence[Fact]], *, at: datetime) -> dict[Key, Standing]:
-    """Lock the payments that stood already, and add to them what is new."""
-    if not facts:
+def _continue(
+    session: Session, facts: Mapping[Key, Sequence[Fact]], parts: Sequence[Key], *, at: datetime
+) -> dict[Key, Standing]:
+    """Lock the payments that stood already, and add to them what is new; lock `parts` with them."""
+    if not facts and not parts:
         return {}
-    organizations, keys = (list(set(column)) for column in zip(*facts, strict=True))
+    organizations, keys = (list(set(column)) for column in zip(*facts, *parts, strict=True))
     rows = [row for row in fetch(session, KNOWN, organizations=organizations, keys=keys) if _key(row) in facts]
     if any(row["part_of"] for row in rows):
         raise Renamed
