@@ -58,7 +58,7 @@ def test_a_whole_refund_and_bookings_at_once_leave_no_booking_ahead(till: Till) 
 
     settle(till)
     assert till.timetable.codes([whole]) == ["done"]
-    assert set(till.timetable.codes(booked)) <= {"done", "package_revoked"}
+    assert set(till.timetable.codes(booked)) <= {"done", "package_suspended", "package_revoked"}
     assert (spent(till), till.status(package)) == (0, "REFUNDED")
     assert till.timetable.studio.audit() == []
 
