@@ -142,7 +142,8 @@ def test_a_line_of_which_nothing_was_used_sells_nothing(begun: Timetable) -> Non
 def test_what_pays_an_invoice_grants_nothing_before_the_invoice_says_that_it_is_paid(
     begun: Timetable, before: list[Event]
 ) -> None:
-    begun.studio.deliver(*before, invoice_payment(amount=100), intent("pi_of_in_1", amount=100, customer="cus_1"))
+    for told in (*before, invoice_payment(amount=100), intent("pi_of_in_1", amount=100, customer="cus_1")):
+        begun.studio.deliver(told)
 
     assert held(begun) == []
     assert begun.studio.count("orders") == 0
