@@ -1,4 +1,4 @@
-"""A Monday on which every test of a rule begins, and the audit with which it ends."""
+"""A Monday on which every test of a rule begins, the audit with which it ends, and a course."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from sqlalchemy import Engine
 
+from tests.school import School
 from tests.studio import Studio
+from tests.timetable import Timetable
 
 MONDAY = "2026-10-05T08:00:00Z"
 # Nobody sends what a test of the rules writes.
@@ -30,3 +32,12 @@ def now(stopped: FrozenDateTimeFactory, studio: Studio) -> Iterator[FrozenDateTi
     stopped.move_to(MONDAY)
     yield stopped
     assert [each for each in studio.audit() if not each.startswith(OVERDUE)] == []
+
+
+@pytest.fixture
+def school(timetable: Timetable, now: FrozenDateTimeFactory) -> School:
+    """Give the demo's course on a Monday at 08:00 UTC, with a date for each of its classes, the first on Friday."""
+    del now
+    school = School(timetable)
+    school.plan()
+    return school

@@ -70,11 +70,12 @@ def sell(timetable: Timetable, student: str, *lines: dict[str, Any], org: str = 
     return int(timetable.studio.one("SELECT max(id) AS id FROM student_packages")["id"])
 
 
-def give_back(timetable: Timetable, package: int) -> None:
-    """Have Stripe say that a package's whole payment was refunded."""
+def give_back(timetable: Timetable, package: int, status: str = "succeeded") -> None:
+    """Have Stripe say that a package's whole payment went back, or that it did not after all: `failed`."""
     paid = timetable.studio.one(PAYMENT, package=package)
-    key = paid["stripe_key"]
-    timetable.studio.deliver(refund(key, amount=paid["amount_received"], refund_id=f"re_of_{key}"))
+    kind = "refund.failed" if status == "failed" else "refund.created"
+    key, amount = paid["stripe_key"], paid["amount_received"]
+    timetable.studio.deliver(refund(key, refund_id=f"re_of_{key}", amount=amount, status=status, kind=kind))
 
 
 def contest(timetable: Timetable, package: int, status: str = "needs_response") -> None:

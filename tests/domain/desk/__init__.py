@@ -1,0 +1,1 @@
+"""The desk: every rule, against the real database."""

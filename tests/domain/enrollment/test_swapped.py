@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.domain.purchase.turning import give_back
+from tests.domain.booking.world import give_back
 from tests.refunding import Till
 from tests.school import School
 from tests.timetable import Timetable

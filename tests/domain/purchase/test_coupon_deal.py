@@ -17,17 +17,14 @@ from tests.stripe_objects import Event, checkout, intent, invoice, subscribed
 from tests.timetable import Timetable
 from worker import clock
 
+pytestmark = pytest.mark.usefixtures("now")
+
 SOLD = """
 SELECT o.list_price, o.discount, o.paid, o.price_mismatch, (o.package_metadata ->> 'total_sessions')::int AS sessions,
        k.redemption_type, c.code, u.status, u.student_package_id = k.id AS is_for_it
   FROM orders o JOIN student_packages k ON k.order_id = o.id LEFT JOIN coupons c ON c.id = k.coupon_id
   LEFT JOIN coupon_uses u ON u.student_package_id = k.id ORDER BY o.id
 """
-
-
-@pytest.fixture(autouse=True)
-def monday(now: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    return now
 
 
 def hold(timetable: Timetable, coupon: int, student: str = "ada") -> str:
@@ -93,11 +90,11 @@ def test_a_checkout_that_expires_gives_its_use_back(timetable: Timetable) -> Non
 
 
 def test_what_is_paid_when_nothing_is_left_of_the_coupon_stands_and_is_put_before_staff(
-    timetable: Timetable, monday: FrozenDateTimeFactory
+    timetable: Timetable, now: FrozenDateTimeFactory
 ) -> None:
     coupon = timetable.coupon("LESS", "DISCOUNT", discount_type="PERCENTAGE", discount_value=20, max_redemptions=1)
     use = hold(timetable, coupon)
-    monday.tick(timedelta(minutes=31))
+    now.tick(timedelta(minutes=31))
     hold(timetable, coupon, "bea")
 
     timetable.studio.deliver(with_use(checkout(amount=400_000), use))

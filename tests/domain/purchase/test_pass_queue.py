@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import permutations
-from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
-from tests.domain.booking.world import contest, line, sell
+from tests.domain.booking.world import contest, give_back, line, sell
 from tests.domain.purchase.test_stories import SUBSCRIPTION
-from tests.domain.purchase.turning import DAY, give_back, in_days, package, statuses
+from tests.domain.purchase.turning import DAY, in_days, package, statuses
 from tests.stripe_objects import invoice
 from tests.timetable import Timetable
 from worker import clock
 from worker.upkeep import expire_packages
 
+pytestmark = pytest.mark.usefixtures("now")
+
+Now = FrozenDateTimeFactory
 PASS = "ALL-ACCESS-30"
 Window = tuple[datetime, datetime]
-
-
-@pytest.fixture(autouse=True)
-def monday(now: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    return now
 
 
 def window(timetable: Timetable, bought: int) -> Window:
@@ -46,13 +43,13 @@ def days(each: Window) -> int:
     return round((each[1] - each[0]) / DAY)
 
 
-def test_passes_that_moved_up_run_behind_it_again_also_those_that_have_begun(timetable: Timetable, monday: Any) -> None:
+def test_passes_that_moved_up_run_behind_it_again_also_those_that_have_begun(timetable: Timetable, now: Now) -> None:
     bought, before = three(timetable)
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
     give_back(timetable, bought[0])
     moved = windows(timetable, bought)
 
-    monday.tick(3 * DAY)
+    now.tick(3 * DAY)
     give_back(timetable, bought[0], "failed")
 
     assert moved[1][0] < before[1][0]
@@ -86,11 +83,11 @@ def test_of_several_refunds_that_fail_the_order_does_not_show(
 
 
 def test_a_pass_that_comes_back_alone_takes_its_turn_before_one_that_has_not_begun(
-    timetable: Timetable, monday: Any
+    timetable: Timetable, now: Now
 ) -> None:
     bought, before = three(timetable)
     give_back(timetable, bought[1])
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
     give_back(timetable, bought[0])
 
     give_back(timetable, bought[1], "failed")
@@ -101,22 +98,22 @@ def test_a_pass_that_comes_back_alone_takes_its_turn_before_one_that_has_not_beg
 
 
 def test_a_pass_that_comes_back_alone_waits_for_one_that_has_begun_and_loses_nothing_by_that(
-    timetable: Timetable, monday: Any
+    timetable: Timetable, now: Now
 ) -> None:
     bought, before = three(timetable)
     give_back(timetable, bought[1])
     give_back(timetable, bought[0])
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
 
     give_back(timetable, bought[1], "failed")
 
     assert windows(timetable, bought[1:]) == [before[1], before[0]]
 
 
-def test_one_that_was_bought_meanwhile_runs_behind_it_too(timetable: Timetable, monday: Any) -> None:
+def test_one_that_was_bought_meanwhile_runs_behind_it_too(timetable: Timetable, now: Now) -> None:
     first = timetable.buy("ada", PASS)
     give_back(timetable, first)
-    monday.tick(DAY)
+    now.tick(DAY)
     second = timetable.buy("ada", PASS)
 
     give_back(timetable, first, "failed")
@@ -126,13 +123,13 @@ def test_one_that_was_bought_meanwhile_runs_behind_it_too(timetable: Timetable, 
 
 
 def test_one_that_pays_for_something_begins_on_the_day_of_that_and_what_is_behind_it_follows(
-    timetable: Timetable, monday: Any
+    timetable: Timetable, now: Now
 ) -> None:
     bought, before = three(timetable)
     give_back(timetable, bought[0])
     booked = timetable.session(in_days(10))
     timetable.book("ada", booked)
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
 
     give_back(timetable, bought[0], "failed")
 
@@ -143,12 +140,12 @@ def test_one_that_pays_for_something_begins_on_the_day_of_that_and_what_is_behin
     assert (days(second), third[0], days(third)) == (31, second[1], 31)
 
 
-def test_one_that_paid_on_its_first_day_stays_where_it_is(timetable: Timetable, monday: Any) -> None:
+def test_one_that_paid_on_its_first_day_stays_where_it_is(timetable: Timetable, now: Now) -> None:
     bought, _ = three(timetable)
     give_back(timetable, bought[0])
     timetable.book("ada", timetable.session(in_days(0)))
     moved = window(timetable, bought[1])
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
 
     give_back(timetable, bought[0], "failed")
 
@@ -168,14 +165,14 @@ def test_a_day_that_it_got_meanwhile_stays_with_it(timetable: Timetable) -> None
     assert (third[0], third[1]) == (before[2][0], before[2][1] + DAY)
 
 
-def test_one_that_ended_before_the_refund_failed_runs_again_with_its_drafts(timetable: Timetable, monday: Any) -> None:
+def test_one_that_ended_before_the_refund_failed_runs_again_with_its_drafts(timetable: Timetable, now: Now) -> None:
     later = {"service_type": "PRIVATE", "minutes": 60, "teacher_tier": 0}
     lessons = line(2, "PRIVATE")
     first = timetable.buy("ada", PASS)
     second = sell(timetable, "ada", lessons, all_access_days=10, validity_days=10, schedule_later=later)
     before = window(timetable, second)
     give_back(timetable, first)
-    monday.tick(20 * DAY)
+    now.tick(20 * DAY)
     expire_packages(timetable.engine, at=clock.now())
     gone = statuses(timetable, second)
 
@@ -185,11 +182,11 @@ def test_one_that_ended_before_the_refund_failed_runs_again_with_its_drafts(time
     assert (gone, statuses(timetable, second)) == (["CANCELLED"] * 2, ["DRAFT"] * 2)
 
 
-def test_what_would_have_ended_long_ago_stays_as_it_was(timetable: Timetable, monday: Any) -> None:
+def test_what_would_have_ended_long_ago_stays_as_it_was(timetable: Timetable, now: Now) -> None:
     first, second = timetable.buy("ada", PASS), timetable.buy("ada", PASS)
     give_back(timetable, first)
     moved = window(timetable, second)
-    monday.tick(100 * DAY)
+    now.tick(100 * DAY)
 
     give_back(timetable, first, "failed")
 
@@ -197,12 +194,12 @@ def test_what_would_have_ended_long_ago_stays_as_it_was(timetable: Timetable, mo
 
 
 def test_a_pass_behind_a_disputed_one_runs_behind_it_again_where_its_refund_fails(
-    timetable: Timetable, monday: Any
+    timetable: Timetable, now: Now
 ) -> None:
     bought, before = three(timetable)
     contest(timetable, bought[0])
     give_back(timetable, bought[0])
-    monday.tick(5 * DAY)
+    now.tick(5 * DAY)
     give_back(timetable, bought[0], "failed")
     behind = windows(timetable, bought)
 
@@ -212,8 +209,8 @@ def test_a_pass_behind_a_disputed_one_runs_behind_it_again_where_its_refund_fail
     assert window(timetable, bought[2]) == (before[2][0], before[2][1] + 5 * DAY)
 
 
-def test_periods_of_a_subscription_stay_where_they_are(timetable: Timetable, monday: Any) -> None:
-    monday.move_to(datetime(2027, 2, 20, 8, tzinfo=UTC))
+def test_periods_of_a_subscription_stay_where_they_are(timetable: Timetable, now: Now) -> None:
+    now.move_to(datetime(2027, 2, 20, 8, tzinfo=UTC))
     timetable.studio.rows(SUBSCRIPTION)
     first = timetable.buy("ada", PASS)
     give_back(timetable, first)

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
+from tests.domain.booking.world import give_back
 from tests.domain.purchase.test_coupon_deal import hold, with_use
-from tests.domain.purchase.turning import give_back, in_days
+from tests.domain.purchase.turning import in_days
 from tests.stripe_objects import checkout, intent
 from tests.timetable import Timetable
+
+pytestmark = pytest.mark.usefixtures("now")
 
 PASS = {"amount": 2_100_000}
 BOOKED = """
@@ -22,11 +25,6 @@ USED = """
 SELECT s.external_id AS of, u.slot, u.freed_at IS NOT NULL AS freed FROM all_access_daily_usages u
   JOIN students s ON s.id = u.student_id ORDER BY u.id
 """
-
-
-@pytest.fixture(autouse=True)
-def monday(now: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    return now
 
 
 def buy_for_grace(timetable: Timetable, product: str = "EXPLORER-5", **more: Any) -> None:
@@ -58,14 +56,14 @@ def used(timetable: Timetable) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("status", ["CONFIRMED", "COMPLETED", "NO_SHOW"])
 @pytest.mark.parametrize("product", ["EXPLORER-5", "ALL-ACCESS-30"])
 def test_what_both_attended_stays_with_each(
-    timetable: Timetable, monday: FrozenDateTimeFactory, product: str, status: str
+    timetable: Timetable, now: FrozenDateTimeFactory, product: str, status: str
 ) -> None:
     price = PASS if product == "ALL-ACCESS-30" else {"amount": 500_000}
     buy_for_grace(timetable, product, **price)
     timetable.buy("ada", product)
     session = timetable.session(in_days(1))
     assert [timetable.book(name, session).code for name in ("grace", "ada")] == ["done", "done"]
-    monday.tick(timedelta(days=2))
+    now.tick(timedelta(days=2))
     timetable.studio.rows(f"UPDATE bookings SET status = '{status}'")
 
     assert tell_the_buyer(timetable, product, **price) == "PROCESSED"
@@ -76,11 +74,11 @@ def test_what_both_attended_stays_with_each(
 
 
 @pytest.mark.parametrize("over", [True, False])
-def test_days_of_a_pass_go_along(timetable: Timetable, monday: FrozenDateTimeFactory, *, over: bool) -> None:
+def test_days_of_a_pass_go_along(timetable: Timetable, now: FrozenDateTimeFactory, *, over: bool) -> None:
     buy_for_grace(timetable, "ALL-ACCESS-30", **PASS)
     assert timetable.book("grace", timetable.session(in_days(1))).code == "done"
     if over:
-        monday.tick(timedelta(days=2))
+        now.tick(timedelta(days=2))
 
     assert tell_the_buyer(timetable, "ALL-ACCESS-30", **PASS) == "PROCESSED"
 
@@ -100,7 +98,7 @@ def test_days_of_a_pass_go_along(timetable: Timetable, monday: FrozenDateTimeFac
 )
 def test_a_day_on_which_both_used_a_pass(
     timetable: Timetable,
-    monday: FrozenDateTimeFactory,
+    now: FrozenDateTimeFactory,
     *,
     limit: int,
     over: bool,
@@ -113,7 +111,7 @@ def test_a_day_on_which_both_used_a_pass(
     assert timetable.book("grace", timetable.session(in_days(1, 9))).code == "done"
     assert timetable.book("ada", timetable.session(in_days(1, 15))).code == "done"
     if over:
-        monday.tick(timedelta(days=2))
+        now.tick(timedelta(days=2))
 
     assert tell_the_buyer(timetable, "ALL-ACCESS-30", **PASS) == "PROCESSED"
 
@@ -238,14 +236,14 @@ def test_a_guest_whom_another_order_brings_than_the_hosts_is_given_up_where_it_i
     ("late", "own", "hosted"), [("ELITE-30", "EXPLORER-5", "grace"), ("EXPLORER-5", "ELITE-30", "ada")]
 )
 def test_a_guest_who_came_stays_with_the_host(
-    timetable: Timetable, monday: FrozenDateTimeFactory, late: str, own: str, hosted: str
+    timetable: Timetable, now: FrozenDateTimeFactory, late: str, own: str, hosted: str
 ) -> None:
     price = ELITE if late == "ELITE-30" else {"amount": 500_000}
     buy_for_grace(timetable, late, **price)
     kept = timetable.buy("grace", own)
     session = timetable.session(in_days(1), capacity=2)
     bring(timetable, session, packageId=kept if own == "EXPLORER-5" else late_package(timetable))
-    monday.tick(timedelta(days=2))
+    now.tick(timedelta(days=2))
     timetable.studio.rows("UPDATE bookings SET status = 'COMPLETED'")
 
     assert tell_the_buyer(timetable, late, **price) == "PROCESSED"

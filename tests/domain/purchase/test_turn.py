@@ -7,34 +7,26 @@ from typing import Any
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 
+from tests.domain.booking.world import give_back
 from tests.domain.clock.hours import events
-from tests.domain.purchase.turning import DAY, give_back, in_days, package, statuses
+from tests.domain.purchase.turning import DAY, in_days, package, statuses
 from tests.school import School
 from tests.stripe_objects import checkout, intent, refund
 from tests.timetable import Timetable
 from worker import clock
 from worker.upkeep import expire_packages
 
+pytestmark = pytest.mark.usefixtures("now")
 
-@pytest.fixture(autouse=True)
-def monday(now: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    return now
-
-
-@pytest.fixture
-def school(timetable: Timetable, monday: FrozenDateTimeFactory) -> School:
-    del monday
-    school = School(timetable)
-    school.plan()
-    return school
+Now = FrozenDateTimeFactory
 
 
-def test_a_refund_cancels_what_is_ahead_and_leaves_what_has_begun(timetable: Timetable, monday: Any) -> None:
+def test_a_refund_cancels_what_is_ahead_and_leaves_what_has_begun(timetable: Timetable, now: Now) -> None:
     bought = timetable.buy("ada")
     over, ahead = timetable.session(in_days(1)), timetable.session(in_days(3))
     timetable.book("ada", over)
     timetable.book("ada", ahead)
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
 
     give_back(timetable, bought)
 
@@ -95,10 +87,10 @@ def test_what_went_back_before_it_was_granted_has_no_open_draft(timetable: Timet
 
 
 def test_drafts_that_had_ended_with_their_package_stay_closed_where_a_refund_of_it_fails(
-    timetable: Timetable, monday: Any
+    timetable: Timetable, now: Now
 ) -> None:
     bought = timetable.buy("ada", "WELLNESS-3")
-    monday.tick(400 * DAY)
+    now.tick(400 * DAY)
     expire_packages(timetable.engine, at=clock.now())
 
     give_back(timetable, bought)
@@ -107,13 +99,13 @@ def test_drafts_that_had_ended_with_their_package_stay_closed_where_a_refund_of_
     assert statuses(timetable, bought) == ["CANCELLED"] * 3
 
 
-def test_what_comes_back_to_a_package_that_was_paid_back_opens_no_draft(timetable: Timetable, monday: Any) -> None:
+def test_what_comes_back_to_a_package_that_was_paid_back_opens_no_draft(timetable: Timetable, now: Now) -> None:
     bought = timetable.buy("ada", "WELLNESS-3")
     timetable.teacher("thrive")
     lesson = timetable.session(in_days(1), org="thrive", service="PRIVATE", minutes=60, capacity=1)
     draft = timetable.studio.rows("SELECT min(id) AS id FROM bookings")[0]["id"]
     timetable.do("booking.schedule", "ada", org="thrive", bookingId=draft, sessionId=lesson)
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
     give_back(timetable, bought)
 
     timetable.call_off(lesson)
@@ -130,10 +122,10 @@ def test_what_has_one_option_is_booked_for_a_second_purchase_once_the_first_went
     assert school.progress(second)["SFZ-4"] == "BOOKED"
 
 
-def test_a_pass_that_was_to_follow_one_that_went_back_begins_at_once(timetable: Timetable, monday: Any) -> None:
+def test_a_pass_that_was_to_follow_one_that_went_back_begins_at_once(timetable: Timetable, now: Now) -> None:
     first, second = timetable.buy("ada", "ALL-ACCESS-30"), timetable.buy("ada", "ALL-ACCESS-30")
     third = timetable.buy("ada", "ALL-ACCESS-30")
-    monday.tick(2 * DAY)
+    now.tick(2 * DAY)
 
     give_back(timetable, first)
 
@@ -159,11 +151,11 @@ def test_one_that_has_something_booked_behind_its_new_end_stays_where_it_is(time
 
 
 def test_drafts_of_a_package_that_ended_meanwhile_stay_closed_when_its_refund_fails(
-    timetable: Timetable, monday: Any
+    timetable: Timetable, now: Now
 ) -> None:
     bought = timetable.buy("ada", "WELLNESS-3")
     give_back(timetable, bought)
-    monday.tick(400 * DAY)
+    now.tick(400 * DAY)
 
     give_back(timetable, bought, "failed")
 

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from freezegun.api import FrozenDateTimeFactory
 
-from tests.domain.booking.world import contest
-from tests.domain.purchase.turning import PAYMENT, give_back, in_days
+from tests.domain.booking.world import PAYMENT, contest, give_back
+from tests.domain.purchase.turning import in_days
 from tests.school import School
 from tests.stripe_objects import refund
 from tests.timetable import Timetable
 
-
-@pytest.fixture(autouse=True)
-def monday(now: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    return now
-
-
-@pytest.fixture
-def school(timetable: Timetable, monday: FrozenDateTimeFactory) -> School:
-    del monday
-    school = School(timetable)
-    school.plan()
-    return school
+pytestmark = pytest.mark.usefixtures("now")
 
 
 def test_its_seats_are_offered_to_who_waits(timetable: Timetable) -> None:

@@ -1,27 +1,14 @@
-"""What the tests of money that turns share: a refund, a dispute, and what is held then."""
+"""What the tests of money that turns share: what is held then, and when."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.stripe_objects import refund
 from tests.timetable import Timetable
 from worker import clock
 
 DAY = timedelta(days=1)
-PAYMENT = """
-SELECT p.stripe_key, p.amount_received FROM student_packages k JOIN orders o ON o.id = k.order_id
-  JOIN payments p ON p.id = o.payment_id WHERE k.id = %(package)s
-"""
-
-
-def give_back(timetable: Timetable, package: int, status: str = "succeeded") -> None:
-    """Have Stripe say that all the money of a package went back, or that it did not after all."""
-    paid = timetable.studio.one(PAYMENT, package=package)
-    kind = "refund.failed" if status == "failed" else "refund.created"
-    key, amount = paid["stripe_key"], paid["amount_received"]
-    timetable.studio.deliver(refund(key, refund_id=f"re_of_{key}", amount=amount, status=status, kind=kind))
 
 
 def package(timetable: Timetable, package_id: int) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Subscriptions: every rule, against the real database."""
