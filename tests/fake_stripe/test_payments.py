@@ -134,6 +134,21 @@ def test_a_checkout_that_makes_no_sense_is_refused(fake: FakeStripe, wrong: dict
         shop.checkout(fake, **wrong)
 
 
+@pytest.mark.parametrize("status", ["expired", "complete"])
+def test_a_checkout_that_is_not_open_is_not_closed_in_stripes_own_words(fake: FakeStripe, status: str) -> None:
+    key = shop.checkout(fake)
+    if status == "expired":
+        fake.expire(key)
+    else:
+        fake.pay(key)
+
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        fake.client().v1.checkout.sessions.expire(key)
+
+    said = 'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of'
+    assert (refused.value.user_message, refused.value.code) == (f"{said} `{status}`.", None)
+
+
 def test_what_is_archived_is_not_sold(fake: FakeStripe) -> None:
     sold = shop.price(fake)
     fake.client().v1.prices.update(sold, {"active": False})
