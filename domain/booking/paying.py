@@ -175,7 +175,7 @@ def _fallen(package: Package) -> Refusal | None:
         return PackageRevoked(f"The payment of {package.name} went back: buy it again, or ask the studio.")
     if package.status is PackageStatus.SUSPENDED:
         return PackageSuspended(
-            f"The payment of {package.name} is disputed, or about to go back: it pays again should it stay after all."
+            f"The payment of {package.name} is disputed, or about to go back: it pays again if it stays."
         )
     return None
 

@@ -58,7 +58,7 @@ def test_ways_to_pay_and_why_the_rest_does_not(browser: Browser, world: World) -
                 "productCode": "CORE-10",
                 "packageName": "Core",
                 "code": "package_suspended",
-                "detail": "The payment of Core is disputed: it pays again when that is settled.",
+                "detail": "The payment of Core is disputed, or about to go back: it pays again if it stays.",
             }
         ],
     }
