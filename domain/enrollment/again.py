@@ -50,8 +50,13 @@ def to_settle(transaction: Transaction, told: Mapping[int, Heard], takers: Mappi
     orders = list({*told, *takers})
     rows = fetch(transaction, STANDING, orders=orders) if orders else []
     again = [each for row in rows if (each := _again(row, told.get(row["order_id"]), takers.get(row["order_id"])))]
-    gone = [order for order, heard in told.items() if heard.is_revoked]
+    gone = list({row["order_id"] for row in rows if _goes(row, told.get(row["order_id"]))})
     return again + [_second(row) for row in (fetch(transaction, SECONDS, orders=gone) if gone else ())]
+
+
+def _goes(row: Mapping[str, Any], told: Heard | None) -> bool:
+    """Say whether an enrollment's money went back just now: what is told of one that is revoked frees nothing."""
+    return told is not None and told.is_revoked and row["status"] != EnrollmentStatus.REVOKED
 
 
 def _second(row: Mapping[str, Any]) -> Again:

@@ -112,6 +112,19 @@ def test_a_second_purchase_is_one_whoever_turns_out_to_have_made_it(school: Scho
     assert standing(school) == [("ACTIVE", None, None), ("NEEDS_REVIEW", "SECOND_PURCHASE", None)]
 
 
+def test_a_second_purchase_is_judged_anew_when_the_first_goes_back_and_at_no_other_time(school: School) -> None:
+    winter, spring = school.cohort("WINTER"), school.cohort("SPRING")
+    kept = school.enroll("ada", winter, payment="pi_a")
+    school.timetable.studio.deliver(school.purchase("ada", winter, payment="pi_b"))
+    school.timetable.studio.deliver(school.purchase("ada", winter, payment="pi_c"))
+    school.timetable.studio.deliver(refund("pi_b", amount=49_900, currency="usd"))
+    school.assign(kept, spring)
+
+    school.timetable.studio.deliver(dispute("pi_b", status="lost", kind="charge.dispute.closed"))
+
+    assert [status for status, *_ in standing(school)] == ["ACTIVE", "REVOKED", "NEEDS_REVIEW"]
+
+
 def test_what_staff_decided_stays_whatever_is_told_later(school: School) -> None:
     winter, spring = school.cohort("WINTER"), school.cohort("SPRING")
     school.timetable.studio.deliver(paid("pi_z", student_id="ada"))
