@@ -29,8 +29,8 @@ STUDENTS = ("ada", "bea", "cai", "dan", "eve")
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp, "SMTP_TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr(smtp_client, "MESSAGE_SECONDS", 1.0)
+    monkeypatch.setattr(smtp, "SMTP_TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(smtp_client, "MESSAGE_SECONDS", 2.0)
     monkeypatch.setattr(smtp, "QUIT_SECONDS", 0.2)
 
 
