@@ -1,3 +1,5 @@
+"""What differs between our catalog and Stripe, as staff see it, and how it is sent there again."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -64,7 +64,6 @@ def upgrade() -> None:
         sa.Column("product_id", sa.BigInteger(), nullable=False),
         sa.Column("said", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("updated", sa.BigInteger(), nullable=False),
-        sa.Column("ours", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name=op.f("fk_stripe_objects_organization_id")
@@ -174,7 +173,6 @@ def upgrade() -> None:
                 "PRICE_UPDATE",
                 "COUPON_CREATE",
                 "CHECKOUT_CREATE",
-                "CHECKOUT_EXPIRE",
                 "REFUND_CREATE",
                 name="kind_known",
                 native_enum=False,
